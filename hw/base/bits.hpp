@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+/// Byte order stands here and nowhere else. Descriptors and registers are little-endian, network
+/// headers big-endian; both are read byte by byte so that alignment and host order do not matter.
+namespace doorbell {
+
+inline std::uint16_t load_le16(const std::uint8_t* p) {
+    return static_cast<std::uint16_t>(p[0] | p[1] << 8);
+}
+inline std::uint32_t load_le32(const std::uint8_t* p) {
+    return load_le16(p) | static_cast<std::uint32_t>(load_le16(p + 2)) << 16;
+}
+inline std::uint64_t load_le64(const std::uint8_t* p) {
+    return load_le32(p) | static_cast<std::uint64_t>(load_le32(p + 4)) << 32;
+}
+inline void store_le16(std::uint8_t* p, std::uint16_t v) {
+    p[0] = static_cast<std::uint8_t>(v);
+    p[1] = static_cast<std::uint8_t>(v >> 8);
+}
+inline void store_le32(std::uint8_t* p, std::uint32_t v) {
+    store_le16(p, static_cast<std::uint16_t>(v));
+    store_le16(p + 2, static_cast<std::uint16_t>(v >> 16));
+}
+inline void store_le64(std::uint8_t* p, std::uint64_t v) {
+    store_le32(p, static_cast<std::uint32_t>(v));
+    store_le32(p + 4, static_cast<std::uint32_t>(v >> 32));
+}
+
+inline std::uint16_t load_be16(const std::uint8_t* p) {
+    return static_cast<std::uint16_t>(p[0] << 8 | p[1]);
+}
+inline std::uint32_t load_be32(const std::uint8_t* p) {
+    return static_cast<std::uint32_t>(load_be16(p)) << 16 | load_be16(p + 2);
+}
+inline void store_be16(std::uint8_t* p, std::uint16_t v) {
+    p[0] = static_cast<std::uint8_t>(v >> 8);
+    p[1] = static_cast<std::uint8_t>(v);
+}
+inline void store_be32(std::uint8_t* p, std::uint32_t v) {
+    store_be16(p, static_cast<std::uint16_t>(v >> 16));
+    store_be16(p + 2, static_cast<std::uint16_t>(v));
+}
+
+/// The `width` bits of `word` that start at bit `lsb`.
+constexpr std::uint64_t bits(std::uint64_t word, unsigned lsb, unsigned width) {
+    return (word >> lsb) & (width >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << width) - 1);
+}
+constexpr bool bit(std::uint64_t word, unsigned index) { return (word >> index & 1) != 0; }
+
+}  // namespace doorbell

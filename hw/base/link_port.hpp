@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+#include "hw/base/frame.hpp"
+#include "hw/base/time.hpp"
+
+namespace doorbell {
+
+/// What one end of a cable offers to the other (IEEE 802.3 clause 28 and 40): the PHY's ANAR and
+/// CTRL1000 registers when it negotiates, else what it is forced to.
+struct LinkAbilities {
+    bool present = false;      ///< Somebody is there and powered.
+    bool negotiates = true;    ///< false: forced to `speed_mbps` and `full_duplex`.
+    std::uint16_t anar = 0;    ///< Register 4 as advertised.
+    std::uint16_t ctrl1000 = 0;  ///< Register 9 as advertised.
+    std::uint32_t speed_mbps = 0;
+    bool full_duplex = true;
+};
+
+/// The wire as the NIC sees it.
+class EthernetPort {
+public:
+    virtual ~EthernetPort() = default;
+    /// A frame leaves: `start_ps` is its first preamble bit, `end_ps` the end of its FCS. May be
+    /// called before `start_ps`; calls come in the order of their times.
+    virtual void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) = 0;
+    /// Our PHY's offer changed (or vanished); the other end is told at once.
+    virtual void advertise(const LinkAbilities& abilities) = 0;
+};
+
+/// The NIC as the wire sees it.
+class EthernetEndpoint {
+public:
+    virtual ~EthernetEndpoint() = default;
+    /// A frame has arrived: called at `end_ps`, the time its last bit is here.
+    virtual void receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) = 0;
+    /// The far end's offer as it is now: `present == false` when the cable is out.
+    virtual void partner(const LinkAbilities& abilities) = 0;
+};
+
+}  // namespace doorbell
