@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+
+#include "hw/base/link_port.hpp"
+
+namespace doorbell {
+
+/// What the MAC side sees of a PHY.
+struct PhyLink {
+    bool up = false;
+    std::uint32_t speed_mbps = 1000;
+    bool full_duplex = true;
+    bool loopback = false;
+};
+
+class PhyListener {
+public:
+    virtual ~PhyListener() = default;
+    virtual void phy_link_changed(const PhyLink& link) = 0;
+};
+
+/// A PHY behind MDIO; 82574L: hw/phy.
+class Phy {
+public:
+    virtual ~Phy() = default;
+    virtual void power_on_reset() = 0;
+    /// CTRL.PHY_RST, a level: while true the PHY is in hardware reset.
+    virtual void hardware_reset(bool asserted) = 0;
+    /// One MDIO transaction; false when no PHY answers at the address.
+    [[nodiscard]] virtual bool mdio_read(std::uint32_t phy_address, std::uint32_t reg,
+                                         std::uint16_t& value) = 0;
+    [[nodiscard]] virtual bool mdio_write(std::uint32_t phy_address, std::uint32_t reg,
+                                          std::uint16_t value) = 0;
+    /// POEMB bits that the MAC side loads into the OEM register.
+    virtual void oem_bits(std::uint16_t bits) = 0;
+    virtual void partner(const LinkAbilities& abilities) = 0;
+    [[nodiscard]] virtual const PhyLink& link() const = 0;
+};
+
+}  // namespace doorbell
