@@ -48,6 +48,8 @@ inline void store_be32(std::uint8_t* p, std::uint32_t v) {
 constexpr std::uint64_t bits(std::uint64_t word, unsigned lsb, unsigned width) {
     return (word >> lsb) & (width >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << width) - 1);
 }
-constexpr bool bit(std::uint64_t word, unsigned index) { return (word >> index & 1) != 0; }
+constexpr bool bit(std::uint64_t word, unsigned index) {
+    return (word >> index & 1) != 0;
+}
 
 }  // namespace doorbell

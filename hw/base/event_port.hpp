@@ -72,12 +72,20 @@ public:
     EventPort(EventHub& hub, std::uint16_t source) : hub_(&hub), source_(source) {}
 
 #ifdef DOORBELL_EMPTY_SINK
-    [[nodiscard]] static constexpr bool enabled() { return false; }
+    [[nodiscard]] static constexpr bool enabled() {
+        return false;
+    }
 #else
-    [[nodiscard]] bool enabled() const { return hub_ != nullptr && hub_->active(); }
+    [[nodiscard]] bool enabled() const {
+        return hub_ != nullptr && hub_->active();
+    }
 #endif
-    void emit(const Event& event) const { hub_->emit(event); }
-    [[nodiscard]] std::uint16_t source() const { return source_; }
+    void emit(const Event& event) const {
+        hub_->emit(event);
+    }
+    [[nodiscard]] std::uint16_t source() const {
+        return source_;
+    }
 
 private:
     EventHub* hub_ = nullptr;

@@ -40,7 +40,8 @@ def header(events):
                f"PacketRef ref{args}) {{")
         yield "    if (!port.enabled()) return;"
         yield f"    port.emit({{time_ps, ref.packet, ref.frame, {{{values}}},"
-        yield f"               static_cast<std::uint16_t>(EventType::{camel(name)}), port.source()}});"
+        yield (f"               static_cast<std::uint16_t>(EventType::{camel(name)}), "
+               "port.source()});")
         yield "}\n"
     yield "/// The schema, for listeners that print or document events; ends with a null name."
     yield "inline constexpr EventDescription kSchema[] = {"

@@ -10,9 +10,9 @@ namespace doorbell {
 /// What one end of a cable offers to the other (IEEE 802.3 clause 28 and 40): the PHY's ANAR and
 /// CTRL1000 registers when it negotiates, else what it is forced to.
 struct LinkAbilities {
-    bool present = false;      ///< Somebody is there and powered.
-    bool negotiates = true;    ///< false: forced to `speed_mbps` and `full_duplex`.
-    std::uint16_t anar = 0;    ///< Register 4 as advertised.
+    bool present = false;        ///< Somebody is there and powered.
+    bool negotiates = true;      ///< false: forced to `speed_mbps` and `full_duplex`.
+    std::uint16_t anar = 0;      ///< Register 4 as advertised.
     std::uint16_t ctrl1000 = 0;  ///< Register 9 as advertised.
     std::uint32_t speed_mbps = 0;
     bool full_duplex = true;

@@ -10,9 +10,17 @@ using Picoseconds = std::uint64_t;
 
 inline constexpr Picoseconds kNever = ~Picoseconds{0};
 
-constexpr Picoseconds nanoseconds(std::uint64_t n) { return n * 1'000; }
-constexpr Picoseconds microseconds(std::uint64_t n) { return n * 1'000'000; }
-constexpr Picoseconds milliseconds(std::uint64_t n) { return n * 1'000'000'000; }
-constexpr Picoseconds seconds(std::uint64_t n) { return n * 1'000'000'000'000; }
+constexpr Picoseconds nanoseconds(std::uint64_t n) {
+    return n * 1'000;
+}
+constexpr Picoseconds microseconds(std::uint64_t n) {
+    return n * 1'000'000;
+}
+constexpr Picoseconds milliseconds(std::uint64_t n) {
+    return n * 1'000'000'000;
+}
+constexpr Picoseconds seconds(std::uint64_t n) {
+    return n * 1'000'000'000'000;
+}
 
 }  // namespace doorbell

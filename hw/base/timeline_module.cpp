@@ -9,7 +9,9 @@ TimelineModule::TimelineModule(const sc_core::sc_module_name& name) : sc_module(
     dont_initialize();
 }
 
-Picoseconds TimelineModule::now_ps() const { return sc_core::sc_time_stamp().value(); }
+Picoseconds TimelineModule::now_ps() const {
+    return sc_core::sc_time_stamp().value();
+}
 
 void TimelineModule::schedule(Task& task, Picoseconds due_ps) {
     assert(due_ps >= now_ps() && "the past cannot be changed");
@@ -19,7 +21,9 @@ void TimelineModule::schedule(Task& task, Picoseconds due_ps) {
 
 // A cancelled head leaves the kernel's event where it is: one activation that finds nothing due is
 // cheaper than moving the event each time.
-void TimelineModule::cancel(Task& task) { queue_.remove(task); }
+void TimelineModule::cancel(Task& task) {
+    queue_.remove(task);
+}
 
 void TimelineModule::run() {
     activations_++;

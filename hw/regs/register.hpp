@@ -38,13 +38,13 @@ private:
 /// One row of the datasheet. An array register has `count` words, `stride` bytes apart.
 struct Register {
     const char* name;
-    std::uint32_t bar;      ///< 0 register file, 2 I/O window, 3 MSI-X table.
+    std::uint32_t bar;  ///< 0 register file, 2 I/O window, 3 MSI-X table.
     std::uint32_t offset;
     std::uint32_t count;
-    std::uint32_t stride;   ///< 4 when count is 1.
+    std::uint32_t stride;  ///< 4 when count is 1.
     std::uint32_t reset;
     Access access;
-    std::uint32_t index;    ///< Position in kAll: the register file's storage slot.
+    std::uint32_t index;  ///< Position in kAll: the register file's storage slot.
     const char* description;
 
     constexpr std::uint32_t offset_of(std::uint32_t i) const { return offset + i * stride; }

@@ -52,7 +52,8 @@ public:
     /// Called after a read with rc bits cleared them or with any read hook done: for side effects.
     /// Unlisted offsets: counted here by offset for the burndown of unmodelled registers.
 
-    // --- the bus side: access rules and hooks apply -----------------------------------------------
+    // --- the bus side: access rules and hooks apply
+    // -----------------------------------------------
     /// 32-bit accesses at dword-aligned offsets; unlisted offsets read 0.
     [[nodiscard]] std::uint32_t bus_read(std::uint32_t offset);
     void bus_write(std::uint32_t offset, std::uint32_t value);
@@ -61,7 +62,8 @@ public:
     /// The register at an offset (aliases resolved) and the index in it; nullptr when unlisted.
     [[nodiscard]] const Register* find(std::uint32_t offset, std::uint32_t& index) const;
 
-    // --- the hardware side: storage, no rules, no hooks -------------------------------------------
+    // --- the hardware side: storage, no rules, no hooks
+    // -------------------------------------------
     [[nodiscard]] std::uint32_t word(const Register& reg, std::uint32_t index = 0) const;
     void poke(const Register& reg, std::uint32_t value, std::uint32_t index = 0);
     [[nodiscard]] std::uint32_t get(const Field& field, std::uint32_t index = 0) const {

@@ -1,0 +1,80 @@
+# The two tiers of tests; sourced by ./doorbell.
+#
+# ./doorbell test          g++ release and ASan+UBSan: unit, floors, freshness, short scenarios
+# ./doorbell test --full   also: clang build with equal hashes, a 200 MB file, long fuzzing
+# ./doorbell test ... -- -R NAME   what follows goes to ctest
+
+passed_total=0
+failed_total=0
+skipped_total=0
+
+# run_suite PRESET CTEST-ARGS...: all tests of a build tree. A run that executed fewer tests than are
+# registered has failed, whatever ctest says: SystemC's own main() would make an empty run look green.
+run_suite() {
+    local preset=$1
+    shift
+    local junit="$root/build/$preset/tests.xml" registered executed failed skipped status=0
+    say "testing build/$preset"
+    registered=$(ctest --test-dir "$root/build/$preset" -N "$@" | sed -n 's/^Total Tests: //p')
+    rm -f "$junit"
+    ctest --test-dir "$root/build/$preset" --output-on-failure --parallel "$(nproc)" \
+        --no-tests=error --output-junit "$junit" "$@" || status=$?
+    read -r executed failed skipped < <(python3 - "$junit" <<'PY'
+import sys, xml.etree.ElementTree as tree
+try:
+    cases = tree.parse(sys.argv[1]).getroot().findall("testcase")
+except (OSError, tree.ParseError):
+    cases = []
+kind = [c.get("status") for c in cases]
+print(sum(k in ("run", "fail") for k in kind), kind.count("fail"), sum(k not in ("run", "fail") for k in kind))
+PY
+    )
+    passed_total=$((passed_total + executed - failed))
+    failed_total=$((failed_total + failed))
+    skipped_total=$((skipped_total + skipped))
+    if ((skipped > 0)); then say "SKIPPED: $skipped tests of build/$preset did not run"; fi
+    if ((executed + skipped != registered)); then
+        say "build/$preset: $registered tests are registered, only $executed ran"
+        failed_total=$((failed_total + registered - executed - skipped))
+    elif ((status != 0 && failed == 0)); then
+        failed_total=$((failed_total + 1))
+    fi
+}
+
+run_tests() {
+    local full=0
+    while (($#)); do
+        case $1 in
+        --full) full=1 ;;
+        --)
+            shift
+            break
+            ;;
+        -h | --help)
+            sed -n '3,5p' "$root/testbench/house/run_tests.sh" | sed 's/^# //'
+            exit 0
+            ;;
+        *)
+            say "unknown option '$1' of test: --full, or -- followed by options of ctest"
+            exit 2
+            ;;
+        esac
+        shift
+    done
+    local started=$SECONDS
+    install "${packages_build[@]}" "${packages_test[@]}"
+    build release all
+    run_suite release -LE full "$@"
+    build asan-ubsan all
+    run_suite asan-ubsan -LE "full|release_only" "$@"
+    if ((full)); then
+        install "${packages_build[@]}" "${packages_test[@]}" "${packages_full[@]}"
+        build clang all
+        build fuzz all
+        run_suite clang -LE "full|release_only" "$@"
+        run_suite release -L full "$@"
+    fi
+    say "took $(((SECONDS - started) / 60)) min $(((SECONDS - started) % 60)) s"
+    echo "$passed_total passed, $failed_total failed, $skipped_total skipped"
+    ((failed_total == 0)) || exit 1
+}
