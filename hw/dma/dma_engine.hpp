@@ -1,0 +1,135 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "hw/base/device_state.hpp"
+#include "hw/base/dma_fault.hpp"
+#include "hw/base/dma_port.hpp"
+#include "hw/base/event_port.hpp"
+#include "hw/base/host_port.hpp"
+#include "hw/base/metrics.hpp"
+#include "hw/base/pcie_port.hpp"
+#include "hw/base/timeline.hpp"
+#include "hw/dma/request_ring.hpp"
+
+namespace doorbell {
+
+struct DmaParams {
+    /// Outstanding read requests (TCTL.MULR). Each MRRS piece of a read takes one: 8 keep two full
+    /// frames of three pieces under way, and a descriptor fetch of each direction besides, which
+    /// covers the latency of a Gen1 x1 link (spec section 12: multiple outstanding reads).
+    std::uint32_t read_tags = 8;
+    /// A read that is never answered ends after this time (spec section 12: 50 us to 50 ms).
+    Picoseconds completion_timeout_ps = milliseconds(10);
+    /// Posted writes and messages submitted at one instant (a burst: data, write-back, interrupt)
+    /// become visible together, when the last of them has arrived, in order. Saves process
+    /// activations; visible to software only as a write that it sees up to a burst later. Off:
+    /// each at its own arrival.
+    bool coalesce_posted_writes = true;
+};
+
+/// Moves bytes between the NIC and host memory over a timed PCIe link. Reads go out as tags are
+/// free, cross the link, meet memory when its latency has passed (one task, and there the client
+/// is called) and come back over the completion direction. Writes, messages and INTx changes are
+/// one posted queue: visible in order, whatever happens to each of them.
+class DmaEngine final : public DmaPort {
+public:
+    DmaEngine(const DmaParams& params, Timeline& timeline, HostPort& host, PciePort& link,
+              const DeviceState& state, EventPort events);
+    ~DmaEngine() override;
+    DmaEngine(const DmaEngine&) = delete;
+    DmaEngine& operator=(const DmaEngine&) = delete;
+
+    void read(const DmaRequest& request, std::uint8_t* target, DmaClient& client) override;
+    void write(const DmaRequest& request, const std::uint8_t* source, DmaClient& client) override;
+    void message(std::uint64_t address, std::uint32_t data) override;
+    void interrupt_pin(bool asserted) override;
+    [[nodiscard]] std::uint32_t outstanding() const override { return outstanding_; }
+
+    /// A new epoch: every request is forgotten, nobody is called any more. Only the level of INTA
+    /// survives: if the host has not seen the last change yet, it still will.
+    void reset();
+
+    /// Makes every posted write that has arrived by now visible at once. For the completion of a
+    /// register read, which pushes the writes before it even if they are due in the same instant.
+    void push_posted_writes();
+
+    /// Faults of tests and scenarios; nullptr: none.
+    void set_fault_hook(DmaFaultHook* hook) { fault_hook_ = hook; }
+
+    void visit_metrics(MetricVisitor& visitor) const;
+
+private:
+    struct PendingRead {
+        DmaRequest request;
+        std::uint8_t* target;
+        DmaClient* client;
+    };
+    enum class PostedKind : std::uint8_t { kWrite, kMessage, kPin };
+    struct Posted {
+        DmaRequest request;  ///< Message: address, and the data in `frame`.
+        const std::uint8_t* source;
+        DmaClient* client;
+        PostedKind kind;
+        DmaStatus status;  ///< Decided on submission: other than kOk moves nothing.
+        bool pin;
+    };
+    /// Posted entries that become visible together.
+    struct Burst {
+        Picoseconds submitted_ps;
+        Picoseconds visible_ps;
+        std::uint32_t entries;
+    };
+    struct ReadSlot;
+
+    void pump_reads();
+    void issue(const PendingRead& pending, std::uint32_t tags);
+    void read_ready(ReadSlot& slot);
+    [[nodiscard]] std::uint32_t tags_for(const DmaRequest& request) const;
+    [[nodiscard]] bool take_tags(std::uint32_t count, ReadSlot*& slot);
+    void post(const Posted& entry, Picoseconds arrival_ps);
+    void run_posted();
+    void deliver(const Posted& entry);
+    [[nodiscard]] DmaStatus judge(DmaOperation operation, const DmaRequest& request);
+
+    DmaParams params_;
+    Timeline& timeline_;
+    HostPort& host_;
+    PciePort& link_;
+    const DeviceState& state_;
+    EventPort events_;
+    DmaFaultHook* fault_hook_ = nullptr;
+
+    RequestRing<PendingRead> waiting_;
+    std::vector<std::unique_ptr<ReadSlot>> slots_;  ///< One per tag: made once.
+    std::vector<Picoseconds> tag_free_ps_;          ///< Per tag: when its last completion is here.
+    Task tags_free_task_;
+
+    RequestRing<Posted> posted_;
+    RequestRing<Burst> bursts_;
+    Picoseconds last_visible_ps_ = 0;
+    Task posted_task_;
+
+    std::uint32_t epoch_ = 0;
+    std::uint32_t outstanding_ = 0;
+    bool pin_requested_ = false;
+    bool pin_delivered_ = false;
+
+    struct Counters {
+        std::uint64_t reads = 0;
+        std::uint64_t read_bytes = 0;
+        std::uint64_t writes = 0;
+        std::uint64_t write_bytes = 0;
+        std::uint64_t messages = 0;
+        std::uint64_t unsupported = 0;
+        std::uint64_t master_disabled = 0;
+        std::uint64_t timeouts = 0;
+        std::uint64_t tag_waits = 0;
+        std::uint64_t peak_outstanding = 0;
+        std::uint64_t dropped_by_reset = 0;
+    } counters_;
+};
+
+}  // namespace doorbell

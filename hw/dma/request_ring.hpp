@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace doorbell {
+
+/// First in, first out, in memory that is made once and grows only when more is under way than
+/// ever before: nothing is allocated per request.
+///
+///        first_ ............. first_ + size_          all positions modulo slots_.size(),
+///     [ free )[ waiting      )[ free ]                which is a power of two
+template <typename T>
+class RequestRing {
+public:
+    explicit RequestRing(std::uint32_t capacity = 64) : slots_(round_up(capacity)) {}
+
+    [[nodiscard]] bool empty() const { return size_ == 0; }
+    [[nodiscard]] std::uint32_t size() const { return size_; }
+
+    [[nodiscard]] T& front() {
+        assert(size_ > 0);
+        return slots_[first_];
+    }
+    [[nodiscard]] T& back() {
+        assert(size_ > 0);
+        return slots_[wrap(first_ + size_ - 1)];
+    }
+    void push(const T& value) {
+        if (size_ == slots_.size()) grow();
+        slots_[wrap(first_ + size_)] = value;
+        size_++;
+    }
+    T pop() {
+        assert(size_ > 0);
+        T value = slots_[first_];
+        first_ = wrap(first_ + 1);
+        size_--;
+        return value;
+    }
+    void clear() { size_ = 0; }
+
+private:
+    static std::uint32_t round_up(std::uint32_t n) {
+        std::uint32_t power = 1;
+        while (power < n) power *= 2;
+        return power;
+    }
+    [[nodiscard]] std::uint32_t wrap(std::uint32_t position) const {
+        return position & (static_cast<std::uint32_t>(slots_.size()) - 1);
+    }
+    void grow() {
+        std::vector<T> larger(slots_.size() * 2);
+        for (std::uint32_t i = 0; i < size_; i++) larger[i] = slots_[wrap(first_ + i)];
+        slots_ = std::move(larger);
+        first_ = 0;
+    }
+
+    std::vector<T> slots_;
+    std::uint32_t first_ = 0;
+    std::uint32_t size_ = 0;
+};
+
+}  // namespace doorbell
