@@ -1,5 +1,5 @@
-/* Driver of the Intel 82574L. Freestanding C11; sections cited are those of docs/registers.md and of
- * the datasheet. Errors are negative errno values (NIC_E*). */
+/* Driver of the Intel 82574L. Freestanding C11; sections cited are those of docs/registers.md and
+ * of the datasheet. Errors are negative errno values (NIC_E*). */
 #ifndef NIC_DRIVER_H
 #define NIC_DRIVER_H
 
@@ -14,51 +14,53 @@
 #define NIC_EBUSY 16
 #define NIC_ENODEV 19
 #define NIC_EINVAL 22
-#define NIC_ENOSPC 28  /* the transmit ring is full: try again after nic_tx_clean freed something */
+#define NIC_ENOSPC                                                                \
+    28 /* the transmit ring is full: try again after nic_tx_clean freed something \
+        */
 #define NIC_ETIMEDOUT 110
 
 #define NIC_MAX_RING 4096u
 #define NIC_MAX_SEGMENTS 32u
 
 struct nic_config {
-    uint32_t tx_ring;          /* descriptors: multiple of 8, 8..4096 */
+    uint32_t tx_ring; /* descriptors: multiple of 8, 8..4096 */
     uint32_t rx_ring;
-    uint32_t rx_buffer_bytes;  /* 2048, 4096, 8192 or 16384 */
-    uint32_t mtu_bytes;        /* above 1500 sets RCTL.LPE */
+    uint32_t rx_buffer_bytes;   /* 2048, 4096, 8192 or 16384 */
+    uint32_t mtu_bytes;         /* above 1500 sets RCTL.LPE */
     enum nic_irq_mode irq_mode; /* preferred; falls back MSI-X -> MSI -> INTx */
-    uint32_t itr;              /* 256 ns units for ITR and EITR, 0 = no moderation */
-    uint32_t rdtr, radv;       /* 1.024 us units */
+    uint32_t itr;               /* 256 ns units for ITR and EITR, 0 = no moderation */
+    uint32_t rdtr, radv;        /* 1.024 us units */
     uint32_t tidv, tadv;
-    uint32_t tx_report_every;  /* RS on every Nth descriptor at least, 1 = each packet */
+    uint32_t tx_report_every; /* RS on every Nth descriptor at least, 1 = each packet */
     uint32_t rx_pthresh, rx_hthresh, rx_wthresh;
     uint32_t tx_pthresh, tx_hthresh, tx_wthresh;
-    bool tx_checksum;          /* offload TCP/UDP/IPv4 checksums */
+    bool tx_checksum; /* offload TCP/UDP/IPv4 checksums */
     bool rx_checksum;
-    bool extended_rx;          /* extended descriptors, else legacy */
-    bool vlan_strip;           /* CTRL.VME */
+    bool extended_rx; /* extended descriptors, else legacy */
+    bool vlan_strip;  /* CTRL.VME */
     bool promiscuous;
-    bool flow_control;         /* advertise PAUSE and obey what was negotiated */
+    bool flow_control;          /* advertise PAUSE and obey what was negotiated */
     uint16_t autoneg_advertise; /* 0: everything; else ANAR bits | 0x8000 for 1000FD */
 };
 /* Sensible defaults: MSI-X, 256 descriptors, offloads on. */
-void nic_config_default(struct nic_config *config);
+void nic_config_default(struct nic_config* config);
 
 /* What a caller wants sent. Segments stay untouched until nic_tx_clean reports the cookie. */
 struct nic_segment {
-    void *data;
+    void* data;
     uint32_t size;
 };
 enum nic_tx_flags {
-    NIC_TX_IP_CHECKSUM = 1u << 0,  /* insert the IPv4 header checksum */
-    NIC_TX_L4_CHECKSUM = 1u << 1,  /* pseudo-header sum is seeded at l4_checksum_offset */
-    NIC_TX_TSO = 1u << 2,          /* split into mss-sized TCP segments; seed without length */
-    NIC_TX_VLAN = 1u << 3,         /* insert vlan_tag */
-    NIC_TX_TCP = 1u << 4,          /* L4 is TCP, else UDP */
+    NIC_TX_IP_CHECKSUM = 1u << 0, /* insert the IPv4 header checksum */
+    NIC_TX_L4_CHECKSUM = 1u << 1, /* pseudo-header sum is seeded at l4_checksum_offset */
+    NIC_TX_TSO = 1u << 2,         /* split into mss-sized TCP segments; seed without length */
+    NIC_TX_VLAN = 1u << 3,        /* insert vlan_tag */
+    NIC_TX_TCP = 1u << 4,         /* L4 is TCP, else UDP */
     NIC_TX_IPV4 = 1u << 5,
-    NIC_TX_NO_FCS = 1u << 6,       /* the data already ends with an FCS */
+    NIC_TX_NO_FCS = 1u << 6, /* the data already ends with an FCS */
 };
 struct nic_packet {
-    const struct nic_segment *segments;
+    const struct nic_segment* segments;
     uint32_t segment_count; /* 1..NIC_MAX_SEGMENTS */
     uint32_t flags;
     uint16_t l3_offset;          /* start of the IP header */
@@ -67,28 +69,42 @@ struct nic_packet {
     uint16_t header_bytes;       /* TSO: bytes replicated in each segment */
     uint16_t mss;
     uint16_t vlan_tag;
-    void *cookie;  /* comes back when the packet is sent */
-    uint64_t tag;  /* identity, handed to dma_map */
+    void* cookie; /* comes back when the packet is sent */
+    uint64_t tag; /* identity, handed to dma_map */
 };
 
 enum nic_rx_flags {
-    NIC_RX_IP_CHECKED = 1u << 0, NIC_RX_IP_BAD = 1u << 1,
-    NIC_RX_L4_CHECKED = 1u << 2, NIC_RX_L4_BAD = 1u << 3,
-    NIC_RX_VLAN = 1u << 4, NIC_RX_ERROR = 1u << 5,
+    NIC_RX_IP_CHECKED = 1u << 0,
+    NIC_RX_IP_BAD = 1u << 1,
+    NIC_RX_L4_CHECKED = 1u << 2,
+    NIC_RX_L4_BAD = 1u << 3,
+    NIC_RX_VLAN = 1u << 4,
+    NIC_RX_ERROR = 1u << 5,
     NIC_RX_MORE = 1u << 6, /* not the last buffer of the frame */
 };
 struct nic_rx_packet {
-    void *buffer;  /* now the receiver's; a fresh one took its place in the ring */
-    void *cookie;
+    void* buffer; /* now the receiver's; a fresh one took its place in the ring */
+    void* cookie;
     uint32_t size;
     uint32_t flags;
     uint16_t vlan_tag;
     uint64_t tag;
 };
 
-struct nic_link { bool up; uint32_t speed_mbps; bool full_duplex; bool rx_pause, tx_pause; };
+struct nic_link {
+    bool up;
+    uint32_t speed_mbps;
+    bool full_duplex;
+    bool rx_pause, tx_pause;
+};
 
-enum nic_event { NIC_EVENT_RX = 1u << 0, NIC_EVENT_TX = 1u << 1, NIC_EVENT_LINK = 1u << 2, NIC_EVENT_OVERRUN = 1u << 3, NIC_EVENT_OTHER = 1u << 4 };
+enum nic_event {
+    NIC_EVENT_RX = 1u << 0,
+    NIC_EVENT_TX = 1u << 1,
+    NIC_EVENT_LINK = 1u << 2,
+    NIC_EVENT_OVERRUN = 1u << 3,
+    NIC_EVENT_OTHER = 1u << 4
+};
 
 struct nic_counters {
     uint64_t tx_packets, tx_bytes, tx_descriptors, tx_doorbells, tx_ring_full;
@@ -99,41 +115,42 @@ struct nic_counters {
 #include "nic_device.h" /* struct nic_device: all state, no allocation; treat as opaque */
 
 /* Finds the chip, resets it, reads NVM and MAC address, checks the PHY. Interrupts stay off. */
-int nic_probe(struct nic_device *dev, const struct nic_hal *hal);
+int nic_probe(struct nic_device* dev, const struct nic_hal* hal);
 /* Rings, filters, interrupts, link: ready to send as soon as the link is up. */
-int nic_open(struct nic_device *dev, const struct nic_config *config);
-void nic_close(struct nic_device *dev);
+int nic_open(struct nic_device* dev, const struct nic_config* config);
+void nic_close(struct nic_device* dev);
 /* Full reset and back to work (after a fault): pending packets are handed back as unsent. */
-int nic_reset(struct nic_device *dev);
+int nic_reset(struct nic_device* dev);
 
-void nic_mac_address(const struct nic_device *dev, uint8_t mac[6]);
-int nic_set_multicast(struct nic_device *dev, const uint8_t (*addresses)[6], uint32_t count);
-int nic_set_vlan_filter(struct nic_device *dev, uint16_t vid, bool accept);
+void nic_mac_address(const struct nic_device* dev, uint8_t mac[6]);
+int nic_set_multicast(struct nic_device* dev, const uint8_t (*addresses)[6], uint32_t count);
+int nic_set_vlan_filter(struct nic_device* dev, uint16_t vid, bool accept);
 
 /* Describes the packet; the device is told by nic_tx_flush (one doorbell for many packets). 0,
  * -NIC_ENOSPC, -NIC_EINVAL. */
-int nic_tx(struct nic_device *dev, const struct nic_packet *packet);
-void nic_tx_flush(struct nic_device *dev);
-uint32_t nic_tx_free(const struct nic_device *dev); /* free descriptors */
+int nic_tx(struct nic_device* dev, const struct nic_packet* packet);
+void nic_tx_flush(struct nic_device* dev);
+uint32_t nic_tx_free(const struct nic_device* dev); /* free descriptors */
 /* Takes back what was sent, at most `budget` packets: cookies[i]. Returns how many. */
-uint32_t nic_tx_clean(struct nic_device *dev, void **cookies, uint32_t budget);
+uint32_t nic_tx_clean(struct nic_device* dev, void** cookies, uint32_t budget);
 
 /* Takes up to `budget` received buffers and refills the ring (one doorbell). Returns how many. */
-uint32_t nic_rx(struct nic_device *dev, struct nic_rx_packet *packets, uint32_t budget);
+uint32_t nic_rx(struct nic_device* dev, struct nic_rx_packet* packets, uint32_t budget);
 
 /* To be called by the platform's handler of vector `vector` (0 for MSI and INTx): acknowledges,
  * masks what it reports, and says what to do. 0: the interrupt was not ours (shared INTx). */
-uint32_t nic_interrupt(struct nic_device *dev, uint32_t vector);
+uint32_t nic_interrupt(struct nic_device* dev, uint32_t vector);
 /* Unmasks again what nic_interrupt masked, when the poll is done. */
-void nic_interrupt_enable(struct nic_device *dev, uint32_t events);
+void nic_interrupt_enable(struct nic_device* dev, uint32_t events);
 
 /* Reads the link from the PHY and programs the MAC to it; call on NIC_EVENT_LINK and every 2 s. */
-int nic_link_poll(struct nic_device *dev, struct nic_link *link);
+int nic_link_poll(struct nic_device* dev, struct nic_link* link);
 /* Adds the chip's read-clear statistics to 64-bit totals: call at least every few seconds. */
 struct nic_hw_stats;
-void nic_stats_update(struct nic_device *dev);
-const struct nic_counters *nic_counters(const struct nic_device *dev);
+void nic_stats_update(struct nic_device* dev);
+const struct nic_counters* nic_counters(const struct nic_device* dev);
 /* Visits the chip's statistics by their datasheet names. */
-void nic_stats_visit(const struct nic_device *dev, void (*visit)(void *ctx, const char *name, uint64_t value), void *ctx);
+void nic_stats_visit(const struct nic_device* dev,
+                     void (*visit)(void* ctx, const char* name, uint64_t value), void* ctx);
 
 #endif /* NIC_DRIVER_H */

@@ -18,58 +18,74 @@ static struct ideal_config self;
 static struct netif interface;
 static uint64_t received_bytes;
 
-static const struct guest_host_ops *ops(void) { return self.ops; }
+static const struct guest_host_ops* ops(void) {
+    return self.ops;
+}
 
-/* --- the OS layer lwIP asks for ------------------------------------------------------------------ */
+/* --- the OS layer lwIP asks for --- */
 
 struct sys_sem {
-    struct guest_event *changed;
+    struct guest_event* changed;
     unsigned count;
 };
 struct sys_mutex {
     int unused;
 };
 struct sys_mbox {
-    struct guest_event *changed;
+    struct guest_event* changed;
     unsigned head, tail;
-    void *slots[4096];
+    void* slots[4096];
 };
 struct sys_thread {
     lwip_thread_fn entry;
-    void *arg;
+    void* arg;
 };
 
 EXPORT void sys_init(void) {}
-EXPORT u32_t sys_now(void) { return (u32_t)(ops()->now(self.host) / 1000000000u); }
-EXPORT u32_t sys_jiffies(void) { return sys_now(); }
-EXPORT sys_prot_t sys_arch_protect(void) { return 0; }
-EXPORT void sys_arch_unprotect(sys_prot_t level) { (void)level; }
+EXPORT u32_t sys_now(void) {
+    return (u32_t)(ops()->now(self.host) / 1000000000u);
+}
+EXPORT u32_t sys_jiffies(void) {
+    return sys_now();
+}
+EXPORT sys_prot_t sys_arch_protect(void) {
+    return 0;
+}
+EXPORT void sys_arch_unprotect(sys_prot_t level) {
+    (void)level;
+}
 /* Nothing waits while it holds the core: contexts change only in event_wait. */
 EXPORT void sys_lock_tcpip_core(void) {}
 EXPORT void sys_unlock_tcpip_core(void) {}
 EXPORT void sys_mark_tcpip_thread(void) {}
 EXPORT void sys_check_core_locking(void) {}
 
-EXPORT err_t sys_mutex_new(sys_mutex_t *mutex) {
+EXPORT err_t sys_mutex_new(sys_mutex_t* mutex) {
     *mutex = calloc(1, sizeof **mutex);
     return *mutex ? ERR_OK : ERR_MEM;
 }
-EXPORT void sys_mutex_lock(sys_mutex_t *mutex) { (void)mutex; }
-EXPORT void sys_mutex_unlock(sys_mutex_t *mutex) { (void)mutex; }
-EXPORT void sys_mutex_free(sys_mutex_t *mutex) { free(*mutex); }
+EXPORT void sys_mutex_lock(sys_mutex_t* mutex) {
+    (void)mutex;
+}
+EXPORT void sys_mutex_unlock(sys_mutex_t* mutex) {
+    (void)mutex;
+}
+EXPORT void sys_mutex_free(sys_mutex_t* mutex) {
+    free(*mutex);
+}
 
-EXPORT err_t sys_sem_new(sys_sem_t *sem, u8_t count) {
+EXPORT err_t sys_sem_new(sys_sem_t* sem, u8_t count) {
     *sem = calloc(1, sizeof **sem);
     if (*sem == NULL) return ERR_MEM;
     (*sem)->changed = ops()->event_create(self.host, "sem");
     (*sem)->count = count;
     return ERR_OK;
 }
-EXPORT void sys_sem_signal(sys_sem_t *sem) {
+EXPORT void sys_sem_signal(sys_sem_t* sem) {
     (*sem)->count++;
     ops()->event_notify(self.host, (*sem)->changed);
 }
-EXPORT void sys_sem_free(sys_sem_t *sem) {
+EXPORT void sys_sem_free(sys_sem_t* sem) {
     ops()->event_free(self.host, (*sem)->changed);
     free(*sem);
 }
@@ -79,7 +95,7 @@ static uint64_t deadline_after(u32_t timeout_ms) {
     return ops()->now(self.host) + (uint64_t)timeout_ms * 1000000000u;
 }
 
-EXPORT u32_t sys_arch_sem_wait(sys_sem_t *sem, u32_t timeout_ms) {
+EXPORT u32_t sys_arch_sem_wait(sys_sem_t* sem, u32_t timeout_ms) {
     const u32_t start = sys_now();
     const uint64_t deadline = deadline_after(timeout_ms);
     while ((*sem)->count == 0) {
@@ -89,38 +105,38 @@ EXPORT u32_t sys_arch_sem_wait(sys_sem_t *sem, u32_t timeout_ms) {
     return sys_now() - start;
 }
 
-EXPORT err_t sys_mbox_new(sys_mbox_t *mbox, int size) {
+EXPORT err_t sys_mbox_new(sys_mbox_t* mbox, int size) {
     (void)size;
     *mbox = calloc(1, sizeof **mbox);
     if (*mbox == NULL) return ERR_MEM;
     (*mbox)->changed = ops()->event_create(self.host, "mbox");
     return ERR_OK;
 }
-EXPORT void sys_mbox_free(sys_mbox_t *mbox) {
+EXPORT void sys_mbox_free(sys_mbox_t* mbox) {
     ops()->event_free(self.host, (*mbox)->changed);
     free(*mbox);
 }
-EXPORT err_t sys_mbox_trypost(sys_mbox_t *mbox, void *message) {
-    struct sys_mbox *box = *mbox;
+EXPORT err_t sys_mbox_trypost(sys_mbox_t* mbox, void* message) {
+    struct sys_mbox* box = *mbox;
     if (box->tail - box->head == sizeof box->slots / sizeof box->slots[0]) return ERR_MEM;
     box->slots[box->tail++ % (sizeof box->slots / sizeof box->slots[0])] = message;
     ops()->event_notify(self.host, box->changed);
     return ERR_OK;
 }
-EXPORT err_t sys_mbox_trypost_fromisr(sys_mbox_t *mbox, void *message) {
+EXPORT err_t sys_mbox_trypost_fromisr(sys_mbox_t* mbox, void* message) {
     return sys_mbox_trypost(mbox, message);
 }
-EXPORT void sys_mbox_post(sys_mbox_t *mbox, void *message) {
+EXPORT void sys_mbox_post(sys_mbox_t* mbox, void* message) {
     if (sys_mbox_trypost(mbox, message) != ERR_OK) ops()->panic(self.host, "mailbox is full");
 }
-EXPORT u32_t sys_arch_mbox_tryfetch(sys_mbox_t *mbox, void **message) {
-    struct sys_mbox *box = *mbox;
+EXPORT u32_t sys_arch_mbox_tryfetch(sys_mbox_t* mbox, void** message) {
+    struct sys_mbox* box = *mbox;
     if (box->head == box->tail) return SYS_MBOX_EMPTY;
-    void *taken = box->slots[box->head++ % (sizeof box->slots / sizeof box->slots[0])];
+    void* taken = box->slots[box->head++ % (sizeof box->slots / sizeof box->slots[0])];
     if (message != NULL) *message = taken;
     return 0;
 }
-EXPORT u32_t sys_arch_mbox_fetch(sys_mbox_t *mbox, void **message, u32_t timeout_ms) {
+EXPORT u32_t sys_arch_mbox_fetch(sys_mbox_t* mbox, void** message, u32_t timeout_ms) {
     const u32_t start = sys_now();
     const uint64_t deadline = deadline_after(timeout_ms);
     while (sys_arch_mbox_tryfetch(mbox, message) == SYS_MBOX_EMPTY) {
@@ -129,13 +145,13 @@ EXPORT u32_t sys_arch_mbox_fetch(sys_mbox_t *mbox, void **message, u32_t timeout
     return sys_now() - start;
 }
 
-static void run_thread(void *arg) {
-    struct sys_thread *thread = arg;
+static void run_thread(void* arg) {
+    struct sys_thread* thread = arg;
     thread->entry(thread->arg);
 }
-EXPORT sys_thread_t sys_thread_new(const char *name, lwip_thread_fn entry, void *arg, int stack,
+EXPORT sys_thread_t sys_thread_new(const char* name, lwip_thread_fn entry, void* arg, int stack,
                                    int priority) {
-    struct sys_thread *thread = calloc(1, sizeof *thread);
+    struct sys_thread* thread = calloc(1, sizeof *thread);
     (void)stack;
     (void)priority;
     if (thread == NULL) return NULL;
@@ -145,9 +161,9 @@ EXPORT sys_thread_t sys_thread_new(const char *name, lwip_thread_fn entry, void 
     return thread;
 }
 
-/* --- the ideal interface --------------------------------------------------------------------------- */
+/* --- the ideal interface --- */
 
-static err_t send_frame(struct netif *netif, struct pbuf *frame) {
+static err_t send_frame(struct netif* netif, struct pbuf* frame) {
     (void)netif;
     if (frame->next == NULL) {
         self.transmit(self.ctx, frame->payload, frame->tot_len);
@@ -158,14 +174,14 @@ static err_t send_frame(struct netif *netif, struct pbuf *frame) {
     return ERR_OK;
 }
 
-EXPORT void ideal_input(const void *frame, uint32_t size) {
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)size, PBUF_RAM);
+EXPORT void ideal_input(const void* frame, uint32_t size) {
+    struct pbuf* p = pbuf_alloc(PBUF_RAW, (u16_t)size, PBUF_RAM);
     if (p == NULL) return;
     memcpy(p->payload, frame, size);
     if (tcpip_input(p, &interface) != ERR_OK) pbuf_free(p);
 }
 
-static err_t open_interface(struct netif *netif) {
+static err_t open_interface(struct netif* netif) {
     const uint8_t mac[6] = {2, 0, 0, 0, 0, (uint8_t)self.address};
     memcpy(netif->hwaddr, mac, sizeof mac);
     netif->hwaddr_len = sizeof mac;
@@ -178,7 +194,7 @@ static err_t open_interface(struct netif *netif) {
     return ERR_OK;
 }
 
-/* --- the application --------------------------------------------------------------------------------- */
+/* --- the application --- */
 
 static uint8_t chunk[CHUNK_BYTES];
 
@@ -190,12 +206,12 @@ static struct sockaddr_in address_of(uint32_t address) {
     return where;
 }
 
-static void send_all(void *arg) {
+static void send_all(void* arg) {
     struct sockaddr_in peer = address_of(self.peer);
     uint64_t left = self.bytes;
     const int fd = lwip_socket(AF_INET, SOCK_STREAM, 0);
     (void)arg;
-    if (lwip_connect(fd, (struct sockaddr *)&peer, sizeof peer) != 0) {
+    if (lwip_connect(fd, (struct sockaddr*)&peer, sizeof peer) != 0) {
         ops()->panic(self.host, "connect failed");
         return;
     }
@@ -211,11 +227,11 @@ static void send_all(void *arg) {
     lwip_close(fd);
 }
 
-static void receive_all(void *arg) {
+static void receive_all(void* arg) {
     struct sockaddr_in any = address_of(0);
     const int listener = lwip_socket(AF_INET, SOCK_STREAM, 0);
     (void)arg;
-    lwip_bind(listener, (struct sockaddr *)&any, sizeof any);
+    lwip_bind(listener, (struct sockaddr*)&any, sizeof any);
     lwip_listen(listener, 1);
     const int fd = lwip_accept(listener, NULL, NULL);
     for (;;) {
@@ -227,7 +243,7 @@ static void receive_all(void *arg) {
     lwip_close(listener);
 }
 
-static void stack_is_up(void *arg) {
+static void stack_is_up(void* arg) {
     ip4_addr_t address, mask, gateway;
     (void)arg;
     ip4_addr_set_u32(&address, lwip_htonl(self.address));
@@ -240,9 +256,11 @@ static void stack_is_up(void *arg) {
     sys_thread_new("app", self.sends ? send_all : receive_all, NULL, 0, 0);
 }
 
-EXPORT uint64_t ideal_received(void) { return received_bytes; }
+EXPORT uint64_t ideal_received(void) {
+    return received_bytes;
+}
 
-EXPORT int ideal_start(const struct ideal_config *config) {
+EXPORT int ideal_start(const struct ideal_config* config) {
     self = *config;
     tcpip_init(stack_is_up, NULL);
     return 0;
