@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "hw/core/core_params.hpp"
+#include "hw/irq/interrupt_params.hpp"
+#include "hw/nvm/nvm_params.hpp"
+#include "hw/phy/phy_params.hpp"
+
+namespace doorbell {
+
+/// Everything about a NIC that is a choice: the parameters of its blocks.
+struct NicParams {
+    CoreParams core;
+    InterruptParams irq;
+    PhyParams phy;
+    NvmParams nvm;
+};
+
+/// A parameter's value as a scenario writes it. Choices and MAC addresses are strings.
+using NicParamValue = std::variant<bool, std::int64_t, std::string>;
+
+enum class NicParamKind : std::uint8_t { kBoolean, kInteger, kChoice, kMacAddress };
+
+/// One parameter by its stable dotted name ("phy.autonegotiation_ms").
+struct NicParam {
+    std::string_view name;
+    NicParamKind kind;
+    std::string_view unit;  ///< "" when it has none.
+    std::int64_t minimum;   ///< Integers.
+    std::int64_t maximum;
+    std::string_view choices;  ///< Choices, separated by '|'.
+    std::string_view description;
+    NicParamValue (*get)(const NicParams& params);
+    void (*set)(NicParams& params, const NicParamValue& value);  ///< The value has been checked.
+};
+
+struct NicParamTable {
+    const NicParam* first;
+    std::size_t count;
+    [[nodiscard]] const NicParam* begin() const { return first; }
+    [[nodiscard]] const NicParam* end() const { return first + count; }
+};
+
+/// All of them, in the order of their names.
+[[nodiscard]] NicParamTable nic_param_table();
+/// nullptr when there is none of that name.
+[[nodiscard]] const NicParam* find_nic_param(std::string_view name);
+/// The name most like `name`, for an error message; "" when none comes near.
+[[nodiscard]] std::string_view similar_nic_param(std::string_view name);
+
+/// Sets one parameter; returns what is wrong in one sentence without a full stop, "" when nothing
+/// is. A value that is refused changes nothing.
+[[nodiscard]] std::string set_nic_param(NicParams& params, std::string_view name,
+                                        const NicParamValue& value);
+/// "true", "2000", "by_mode", "02:00:00:82:57:40".
+[[nodiscard]] std::string to_string(const NicParamValue& value);
+
+}  // namespace doorbell

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "hw/base/time.hpp"
+
+namespace doorbell {
+
+struct PhyParams {
+    /// From the restart of negotiation (or the cable going in) to link: 2 s to 4 s on real copper.
+    Picoseconds autonegotiation_ps = seconds(2);
+    /// The same when one end is forced: parallel detection, or BMCR.AN_ENABLE = 0.
+    Picoseconds forced_link_ps = milliseconds(10);
+    /// U19: a register or page that does not exist answers with an error instead of 0.
+    bool u19_unknown_register_is_error = false;
+};
+
+}  // namespace doorbell
