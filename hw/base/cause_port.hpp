@@ -19,6 +19,10 @@ public:
     /// all of them carried IDE, so TIDV/TADV hold the cause back (INTx and MSI only).
     virtual void tx_written_back(std::uint32_t queue, bool delayed) = 0;
 
+    /// A sent packet's descriptor asks for a delayed report (IDE) and waits for others (WTHRESH)
+    /// before it is written back: starts TIDV and TADV, whose expiry flushes it.
+    virtual void tx_write_back_deferred(std::uint32_t /*queue*/) {}
+
     /// A frame's data is in host memory, its descriptor perhaps not yet: starts RDTR and RADV.
     virtual void rx_frame_stored(std::uint32_t queue) = 0;
 

@@ -9,7 +9,7 @@ namespace doorbell {
 struct InterruptParams {
     /// U1: does an ICR read with IMS != 0 and INT_ASSERTED = 0 clear the causes?
     enum class IcrRead : std::uint8_t {
-        kByMode = 0,       ///< INTx and MSI: yes. MSI-X: no (datasheet 10.2.4.1, erratum 12).
+        kByMode = 0,  ///< INTx and MSI: yes. MSI-X: no (datasheet 10.2.4.1, erratum 12).
         kAlwaysClear = 1,
         kNeverClear = 2,
     };

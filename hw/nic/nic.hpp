@@ -23,9 +23,8 @@ class Nic final : public EthernetEndpoint {
 public:
     /// The ports and the pool outlive the NIC. Nothing is reported or sent before
     /// `power_on_reset()`.
-    Nic(Timeline& timeline, HostPort& host, EthernetPort& wire, FramePool& frames,
-        EventPort events, const NicParams& params,
-        const NicPersonality& personality = i82574l_personality());
+    Nic(Timeline& timeline, HostPort& host, EthernetPort& wire, FramePool& frames, EventPort events,
+        const NicParams& params, const NicPersonality& personality = i82574l_personality());
     ~Nic() override;
 
     /// LAN_PWR_GOOD: everything as new, whatever was going on (the far end's offer apart, which is
@@ -34,7 +33,8 @@ public:
     /// PERST# or a hot reset.
     void pcie_reset();
 
-    // --- the bus side -----------------------------------------------------------------------------
+    // --- the bus side
+    // -----------------------------------------------------------------------------
     /// 1, 2 or 4 bytes within a dword; another size or offset reads as ones and writes nothing.
     [[nodiscard]] std::uint32_t config_read(std::uint32_t offset, std::uint32_t size_bytes);
     void config_write(std::uint32_t offset, std::uint32_t size_bytes, std::uint32_t value);
@@ -50,11 +50,13 @@ public:
     /// What `bar_read` would return, without side effect, event or check of the enables.
     [[nodiscard]] std::uint32_t debug_read(unsigned bar, std::uint32_t offset) const;
 
-    // --- the wire side ----------------------------------------------------------------------------
+    // --- the wire side
+    // ----------------------------------------------------------------------------
     void receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
     void partner(const LinkAbilities& abilities) override;
 
-    // --- to look at -------------------------------------------------------------------------------
+    // --- to look at
+    // -------------------------------------------------------------------------------
     /// Hears of every crossing of the border; one listener, nullptr for none.
     void listen_at_border(BorderListener* listener);
     [[nodiscard]] const DeviceState& state() const;

@@ -20,7 +20,6 @@ namespace doorbell {
 /// before it and returns after the round trip.
 class NicModule final : public sc_core::sc_module {
 public:
-
     tlm_utils::simple_target_socket<NicModule> config_socket;
     tlm_utils::simple_target_socket<NicModule> bar0_socket;           ///< Registers.
     tlm_utils::simple_target_socket_optional<NicModule> bar1_socket;  ///< Flash window.

@@ -7,18 +7,31 @@
 #include <variant>
 
 #include "hw/core/core_params.hpp"
+#include "hw/dma/dma_engine.hpp"
 #include "hw/irq/interrupt_params.hpp"
 #include "hw/nvm/nvm_params.hpp"
+#include "hw/pcie/config_space.hpp"
+#include "hw/pcie/pcie_link.hpp"
 #include "hw/phy/phy_params.hpp"
 
 namespace doorbell {
 
 /// Everything about a NIC that is a choice: the parameters of its blocks.
 struct NicParams {
+    ConfigSpaceParams config;
+    PcieLinkParams pcie;
+    DmaParams dma;
     CoreParams core;
     InterruptParams irq;
     PhyParams phy;
     NvmParams nvm;
+    /// Seeds what is random inside the NIC (the spread of memory latency).
+    std::uint64_t seed = 1;
+    /// Posted writes under way to the device before the writer has to wait: a root port's posted
+    /// credits and buffers.
+    std::uint32_t posted_writes = 32;
+    /// The first frame sent gets this number plus 1: unique in a run when each NIC has its own.
+    std::uint64_t first_frame_number = 0;
 };
 
 /// A parameter's value as a scenario writes it. Choices and MAC addresses are strings.
