@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Holds the cost of the event stream while nobody listens to at most 2 % of instructions.
+
+Counts instructions with callgrind, which are the same in every repeat, of one transfer in the release
+build and in the build whose sink is compiled away.
+
+Usage: event_cost.py RELEASE-BINARY EMPTY-SINK-BINARY [LIMIT-PERCENT]
+"""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+WORK = ["run", "tcp_file", "--set", "workload.bytes=1000000", "--capture", "none", "--format", "json"]
+
+
+def instructions(binary):
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["valgrind", "--tool=callgrind", "--max-stackframe=60000",
+             f"--callgrind-out-file={folder}/callgrind.out", binary, *WORK, "--out", f"{folder}/run"],
+            capture_output=True, text=True, check=False)
+        match = re.search(r"Collected : (\d+)", done.stderr)
+        if done.returncode != 0 or not match:
+            sys.exit(f"{binary} failed under callgrind:\n{done.stdout}\n{done.stderr}")
+        return int(match.group(1))
+
+
+def main():
+    release, empty = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
+    limit = float(sys.argv[3]) if len(sys.argv) > 3 else 2.0
+    counted = {name: instructions(binary) for name, binary in (("release", release), ("empty", empty))}
+    cost = 100.0 * (counted["release"] - counted["empty"]) / counted["empty"]
+    print(f"instructions: {counted['release']} with the sink off, {counted['empty']} without a sink: "
+          f"{cost:+.2f} % (limit {limit} %)")
+    sys.exit(0 if cost <= limit else 1)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    main()
