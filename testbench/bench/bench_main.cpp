@@ -1,0 +1,106 @@
+// doorbell bench: what a frame costs the host, with the yardstick in the same run.
+//
+//   ideal   two bare lwIP stacks over an ideal link: no NIC, no driver, no kernel
+//   full    the whole way of a packet: guest kernel, driver, NIC, timed PCIe, timed wire
+//
+// SystemC elaborates once per process, so every sample is a process of its own that reports as
+// JSON. The two kinds alternate where Google Benchmark lets them (random interleaving), because
+// these figures are only comparable when measured side by side. Time shown: CPU time per frame.
+#include <benchmark/benchmark.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace {
+
+using nlohmann::json;
+
+std::filesystem::path here() {
+    return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+/// Runs a command and parses what it prints; a failure ends the benchmark with its output.
+json run_json(benchmark::State& state, const std::string& command) {
+    std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+    std::string text;
+    std::array<char, 65536> block{};
+    std::size_t got = 0;
+    while (pipe && (got = fread(block.data(), 1, block.size(), pipe.get())) > 0) {
+        text.append(block.data(), got);
+    }
+    json result = json::parse(text, nullptr, false);
+    if (result.is_discarded()) state.SkipWithError((command + " printed: " + text).c_str());
+    return result;
+}
+
+void report(benchmark::State& state, double cpu_ns, double frames, double events, double sim_ns) {
+    state.SetIterationTime(cpu_ns * 1e-9 / frames);
+    state.counters["frames"] = frames;
+    state.counters["events/frame"] = events / frames;
+    state.counters["sim_s/cpu_s"] = sim_ns / cpu_ns;
+}
+
+constexpr const char* kBytes = "100000000";
+
+void ideal(benchmark::State& state) {
+    for ([[maybe_unused]] auto _ : state) {
+        const json r = run_json(state, (here() / "doorbell-bench-ideal").string() + " " + kBytes);
+        if (!r.is_object()) return;
+        report(state, r["host_cpu_ns"], r["frames"], r["kernel_events"], r["simulated_ns"]);
+    }
+}
+
+void full(benchmark::State& state) {
+    const std::string out =
+        (std::filesystem::temp_directory_path() / ("doorbell-bench-" + std::to_string(getpid())))
+            .string();
+    for ([[maybe_unused]] auto _ : state) {
+        const json r = run_json(state, (here() / "doorbell").string() +
+                                           " run tcp_file --capture none --format json --quiet"
+                                           " --set workload.bytes=" +
+                                           kBytes + " --out " + out);
+        std::filesystem::remove_all(out);
+        if (!r.is_object()) return;
+        double frames = 0;
+        for (const auto& [name, value] : r["metrics"].items()) {
+            if (name.size() > 10 && name.find(".nic") != std::string::npos &&
+                name.compare(name.size() - 10, 10, ".tx.frames") == 0) {
+                frames += value.get<double>();
+            }
+        }
+        report(state, r["host_cpu_ns"], frames, r["kernel_events"], r["simulated_ns"]);
+    }
+}
+
+double spread(const std::vector<double>& samples) {
+    const auto [low, high] = std::minmax_element(samples.begin(), samples.end());
+    return *high - *low;
+}
+
+void configure(benchmark::internal::Benchmark* b) {
+    b->UseManualTime()->Iterations(1)->Repetitions(5)->Unit(benchmark::kNanosecond);
+    b->ComputeStatistics("spread", spread)->ReportAggregatesOnly(true);
+}
+
+BENCHMARK(ideal)->Apply(configure);
+BENCHMARK(full)->Apply(configure);
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string interleave = "--benchmark_enable_random_interleaving=true";
+    std::vector<char*> arguments(argv, argv + argc);
+    arguments.insert(arguments.begin() + 1, interleave.data());
+    int count = static_cast<int>(arguments.size());
+    benchmark::Initialize(&count, arguments.data());
+    if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
+    benchmark::RunSpecifiedBenchmarks();
+    return 0;
+}
