@@ -9,16 +9,6 @@
 
 namespace doorbell::regs {
 
-/// A contract as the register file needs it: all rows, and the aliases of one BAR.
-struct Map {
-    const Register* const* registers;
-    std::uint32_t register_count;
-    const Alias* aliases;
-    std::uint32_t alias_count;
-    std::uint32_t bar;
-    std::uint32_t size_bytes;  ///< Of the BAR; offsets beyond read 0.
-};
-
 enum class ResetKind : std::uint8_t {
     kPowerOn,   ///< Everything, MTA/VFTA/RETA included (zeros: U22).
     kSoftware,  ///< CTRL.RST: the registers the contract marks `keep_on_software_reset` stay.
