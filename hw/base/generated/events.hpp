@@ -32,7 +32,7 @@ enum class EventType : std::uint16_t {
     kLinkState = 40,  ///< STATUS.LU changed
     kPhyState = 41,  ///< Negotiation: 0 down, 1 negotiating, 2 up
     kDeviceReset = 42,  ///< A reset: 0 power-on, 1 PCIe, 2 D3 to D0, 3 CTRL.RST, 4 PHY
-    kWireFault = 50,  ///< A decorator touched a frame: 1 lost, 2 duplicated, 3 reordered, 4 corrupted
+    kWireFault = 50,  ///< The wire touched a frame: 1 lost (detail 0 chance, 1 cable out, 2 backlog, 3 rate), 2 duplicated, 3 reordered (overtakers), 4 corrupted (bit index, one event a flip), 5 delayed (ps)
     kCable = 51,  ///< The cable was plugged or pulled
     kSyscallEnter = 60,  ///< A thread enters the kernel; call: 1 socket 2 bind 3 connect 4 listen 5 accept 6 read 7 write 8 sendto 9 recvfrom 10 close 11 shutdown
     kSyscallExit = 61,  ///< Back to user mode with the call's result
@@ -239,7 +239,7 @@ inline void device_reset(const EventPort& port, Picoseconds time_ps, PacketRef r
                static_cast<std::uint16_t>(EventType::kDeviceReset), port.source()});
 }
 
-/// A decorator touched a frame: 1 lost, 2 duplicated, 3 reordered, 4 corrupted.
+/// The wire touched a frame: 1 lost (detail 0 chance, 1 cable out, 2 backlog, 3 rate), 2 duplicated, 3 reordered (overtakers), 4 corrupted (bit index, one event a flip), 5 delayed (ps).
 inline void wire_fault(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t fault, std::uint64_t detail) {
     if (!port.enabled()) return;
     port.emit({time_ps, ref.packet, ref.frame, {fault, detail, 0, 0},
@@ -441,7 +441,7 @@ inline constexpr EventDescription kSchema[] = {
     {42, "device_reset", {"kind", "epoch"},
      "A reset: 0 power-on, 1 PCIe, 2 D3 to D0, 3 CTRL.RST, 4 PHY"},
     {50, "wire_fault", {"fault", "detail"},
-     "A decorator touched a frame: 1 lost, 2 duplicated, 3 reordered, 4 corrupted"},
+     "The wire touched a frame: 1 lost (detail 0 chance, 1 cable out, 2 backlog, 3 rate), 2 duplicated, 3 reordered (overtakers), 4 corrupted (bit index, one event a flip), 5 delayed (ps)"},
     {51, "cable", {"connected"},
      "The cable was plugged or pulled"},
     {60, "syscall_enter", {"call", "fd", "size_bytes"},
