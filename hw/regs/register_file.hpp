@@ -1,8 +1,9 @@
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <map>
 #include <vector>
 
 #include "hw/regs/register.hpp"
@@ -11,12 +12,13 @@ namespace doorbell::regs {
 
 enum class ResetKind : std::uint8_t {
     kPowerOn,   ///< Everything, MTA/VFTA/RETA included (zeros: U22).
-    kSoftware,  ///< CTRL.RST: the registers the contract marks `keep_on_software_reset` stay.
+    kSoftware,  ///< CTRL.RST: rows marked `keep_on_software_reset` stay (section 9.2).
 };
 
 /// Storage and access rules of the registers of one BAR. Knows bits, not behaviour: a block gives a
 /// register its meaning with hooks. Plain C++: no time, no I/O. Hooks run after the rules, never at
-/// reset, never on debug access. Look-up is one table access: a doorbell must be cheap.
+/// reset, never on debug access. A bus access is two table look-ups (offset to storage slot, slot
+/// to rules), an access of the hardware side is one: a doorbell must be cheap.
 class RegisterFile {
 public:
     struct Write {
@@ -27,35 +29,50 @@ public:
     };
     using WriteHook = std::function<void(const Write&)>;
     /// Called before the value is taken (and before rc bits clear): may refresh the stored word
-    /// with `poke`, or return another value than `stored`.
+    /// with `poke`, and returns what the bus reads (`stored` when it has nothing to say).
     using ReadHook = std::function<std::uint32_t(std::uint32_t index, std::uint32_t stored)>;
 
+    /// How often the bus touched an offset that no register has.
+    struct Unlisted {
+        std::uint32_t offset;
+        std::uint64_t reads;
+        std::uint64_t writes;
+    };
+
+    /// In power-on state.
     explicit RegisterFile(const Map& map);
-    ~RegisterFile();
     RegisterFile(const RegisterFile&) = delete;
     RegisterFile& operator=(const RegisterFile&) = delete;
 
     void reset(ResetKind kind);
 
+    /// Hooks are installed once, while the NIC is assembled. Several blocks may watch the writes of
+    /// one register (in the order of installation); what it reads is the affair of one.
     void on_write(const Register& reg, WriteHook hook);
     void on_read(const Register& reg, ReadHook hook);
-    /// Called after a read with rc bits cleared them or with any read hook done: for side effects.
-    /// Unlisted offsets: counted here by offset for the burndown of unmodelled registers.
 
-    // --- the bus side: access rules and hooks apply
-    // -----------------------------------------------
-    /// 32-bit accesses at dword-aligned offsets; unlisted offsets read 0.
+    // --- the bus side: access rules and hooks apply ---
+    /// 32-bit accesses; at an offset that is unlisted, not dword-aligned or beyond the BAR a read
+    /// gives 0 and a write does nothing (section 2.1 rule 1).
     [[nodiscard]] std::uint32_t bus_read(std::uint32_t offset);
     void bus_write(std::uint32_t offset, std::uint32_t value);
-    /// What a read would return, without any side effect.
+    /// What is stored there as the bus sees it, without hooks and side effects.
     [[nodiscard]] std::uint32_t debug_read(std::uint32_t offset) const;
+    /// Stores as a bus write would, without hooks.
+    void debug_write(std::uint32_t offset, std::uint32_t value);
     /// The register at an offset (aliases resolved) and the index in it; nullptr when unlisted.
     [[nodiscard]] const Register* find(std::uint32_t offset, std::uint32_t& index) const;
+    /// By offset: what drivers looked for and the contract does not have. Everything beyond the BAR
+    /// counts at its size.
+    [[nodiscard]] std::vector<Unlisted> unlisted() const;
 
-    // --- the hardware side: storage, no rules, no hooks
-    // -------------------------------------------
-    [[nodiscard]] std::uint32_t word(const Register& reg, std::uint32_t index = 0) const;
-    void poke(const Register& reg, std::uint32_t value, std::uint32_t index = 0);
+    // --- the hardware side: storage, no rules, no hooks ---
+    [[nodiscard]] std::uint32_t word(const Register& reg, std::uint32_t index = 0) const {
+        return words_[slot_of(reg, index)];
+    }
+    void poke(const Register& reg, std::uint32_t value, std::uint32_t index = 0) {
+        words_[slot_of(reg, index)] = value;
+    }
     [[nodiscard]] std::uint32_t get(const Field& field, std::uint32_t index = 0) const {
         return field.get(word(field.reg, index));
     }
@@ -63,10 +80,40 @@ public:
         poke(field.reg, field.put(word(field.reg, index), value), index);
     }
 
+    [[nodiscard]] const Map& map() const { return map_; }
+
 private:
-    struct Cell;
-    struct State;
-    std::unique_ptr<State> state_;
+    /// A row with the behaviour that blocks gave it.
+    struct Row {
+        const Register* reg;
+        std::uint32_t readable;
+        ReadHook read_hook;
+        std::vector<WriteHook> write_hooks;
+    };
+    struct Count {
+        std::uint64_t reads = 0;
+        std::uint64_t writes = 0;
+    };
+    static constexpr std::uint16_t kUnlisted = 0xFFFF;
+
+    void list(const Register& reg, std::uint32_t offset, std::uint32_t count);
+    [[nodiscard]] std::uint16_t slot_at(std::uint32_t offset) const {
+        if (offset >= map_.size_bytes || offset % 4 != 0) return kUnlisted;
+        return slots_[offset / 4];
+    }
+    [[nodiscard]] std::uint32_t slot_of(const Register& reg, std::uint32_t index) const {
+        assert(reg.bar == map_.bar && index < reg.count);
+        return reg.slot + index;
+    }
+    Row& row_of(const Register& reg);
+    Count& count_of(std::uint32_t offset);
+
+    const Map map_;
+    std::vector<std::uint16_t> slots_;  ///< By dword of the BAR: slot in words_ or kUnlisted.
+    std::vector<std::uint32_t> words_;  ///< Storage; the words of a register are neighbours.
+    std::vector<std::uint16_t> rows_of_slots_;
+    std::vector<Row> rows_;
+    std::map<std::uint32_t, Count> unlisted_;
 };
 
 }  // namespace doorbell::regs
