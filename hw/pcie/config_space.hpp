@@ -32,7 +32,8 @@ public:
     virtual void command_changed() = 0;
     /// PMCSR.PowerState: D0 (0) or D3hot (3).
     virtual void power_state_changed() = 0;
-    /// D3hot to D0 (No_Soft_Reset = 0): configuration has been reset already; the device follows.
+    /// D3hot to D0 (No_Soft_Reset = 0): the configuration has been reset already, of which no other
+    /// call tells; the device follows and reads everything anew.
     virtual void d3_to_d0_reset() = 0;
     /// MSI or MSI-X enabled, disabled, masked or re-addressed.
     virtual void messages_changed() = 0;
