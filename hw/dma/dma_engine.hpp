@@ -62,6 +62,8 @@ public:
     void visit_metrics(MetricVisitor& visitor) const;
 
 private:
+    static constexpr std::uint32_t kMaxTags = 32;
+
     struct PendingRead {
         DmaRequest request;
         std::uint8_t* target;
@@ -69,12 +71,12 @@ private:
     };
     enum class PostedKind : std::uint8_t { kWrite, kMessage, kPin };
     struct Posted {
-        DmaRequest request;  ///< Message: address, and the data in `frame`.
+        DmaRequest request;
         const std::uint8_t* source;
         DmaClient* client;
+        std::uint32_t data;  ///< Of a message; of a pin change its level.
         PostedKind kind;
-        DmaStatus status;  ///< Decided on submission: other than kOk moves nothing.
-        bool pin;
+        DmaStatus status;  ///< Decided on submission: another than kOk moves nothing.
     };
     /// Posted entries that become visible together.
     struct Burst {
@@ -85,14 +87,19 @@ private:
     struct ReadSlot;
 
     void pump_reads();
+    [[nodiscard]] std::uint32_t tags_of(const DmaRequest& request) const;
+    [[nodiscard]] std::uint32_t take_tags(std::uint32_t count);
+    void wake_when_tags_are_free(std::uint32_t count);
     void issue(const PendingRead& pending, std::uint32_t tags);
     void read_ready(ReadSlot& slot);
-    [[nodiscard]] std::uint32_t tags_for(const DmaRequest& request) const;
-    [[nodiscard]] bool take_tags(std::uint32_t count, ReadSlot*& slot);
+
     void post(const Posted& entry, Picoseconds arrival_ps);
     void run_posted();
     void deliver(const Posted& entry);
+
     [[nodiscard]] DmaStatus judge(DmaOperation operation, const DmaRequest& request);
+    void submitted();
+    void count(DmaStatus status);
 
     DmaParams params_;
     Timeline& timeline_;
@@ -103,13 +110,14 @@ private:
     DmaFaultHook* fault_hook_ = nullptr;
 
     RequestRing<PendingRead> waiting_;
-    std::vector<std::unique_ptr<ReadSlot>> slots_;  ///< One per tag: made once.
-    std::vector<Picoseconds> tag_free_ps_;          ///< Per tag: when its last completion is here.
+    std::vector<std::unique_ptr<ReadSlot>> slots_;  ///< One per tag, made once.
+    std::vector<Picoseconds> tag_free_ps_;  ///< Last completion here; kNever: none sent yet.
     Task tags_free_task_;
 
     RequestRing<Posted> posted_;
     RequestRing<Burst> bursts_;
     Picoseconds last_visible_ps_ = 0;
+    bool delivering_ = false;
     Task posted_task_;
 
     std::uint32_t epoch_ = 0;

@@ -1,0 +1,341 @@
+#include "hw/dma/dma_engine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "hw/base/generated/events.hpp"
+
+namespace doorbell {
+
+namespace {
+
+constexpr std::uint32_t kMessageBytes = 4;
+/// Far above a descriptor batch or a jumbo frame: our own blocks never ask for more.
+constexpr std::uint32_t kMaxRequestBytes = 1u << 20;
+
+std::uint64_t number(DmaKind kind) {
+    return static_cast<std::uint64_t>(kind);
+}
+std::uint64_t number(DmaStatus status) {
+    return static_cast<std::uint64_t>(status);
+}
+
+PacketRef about(const DmaRequest& request, std::uint64_t packet) {
+    return {packet, request.frame};
+}
+
+}  // namespace
+
+/// A read under way: it lives in the slot of the lowest tag that it took.
+struct DmaEngine::ReadSlot {
+    explicit ReadSlot(DmaEngine& engine)
+        : ready_task([this, &engine] { engine.read_ready(*this); }) {}
+
+    PendingRead pending{};
+    std::uint32_t tags = 0;  ///< One bit per tag.
+    DmaStatus status = DmaStatus::kOk;
+    Task ready_task;
+};
+
+DmaEngine::DmaEngine(const DmaParams& params, Timeline& timeline, HostPort& host, PciePort& link,
+                     const DeviceState& state, EventPort events)
+    : params_(params),
+      timeline_(timeline),
+      host_(host),
+      link_(link),
+      state_(state),
+      events_(events),
+      tag_free_ps_(params.read_tags, 0),
+      tags_free_task_([this] { pump_reads(); }),
+      posted_task_([this] { run_posted(); }) {
+    assert(params.read_tags >= 1 && params.read_tags <= kMaxTags);
+    slots_.reserve(params.read_tags);
+    for (std::uint32_t i = 0; i < params.read_tags; i++) {
+        slots_.push_back(std::make_unique<ReadSlot>(*this));
+    }
+}
+
+DmaEngine::~DmaEngine() {
+    timeline_.cancel(tags_free_task_);
+    timeline_.cancel(posted_task_);
+    for (const std::unique_ptr<ReadSlot>& slot : slots_) timeline_.cancel(slot->ready_task);
+}
+
+void DmaEngine::submitted() {
+    outstanding_++;
+    counters_.peak_outstanding = std::max<std::uint64_t>(counters_.peak_outstanding, outstanding_);
+}
+
+DmaStatus DmaEngine::judge(DmaOperation operation, const DmaRequest& request) {
+    if (!state_.bus_master) return DmaStatus::kMasterDisabled;
+    return fault_hook_ == nullptr ? DmaStatus::kOk : fault_hook_->judge(operation, request);
+}
+
+void DmaEngine::count(DmaStatus status) {
+    switch (status) {
+        case DmaStatus::kOk:
+            break;
+        case DmaStatus::kUnsupportedRequest:
+            counters_.unsupported++;
+            break;
+        case DmaStatus::kMasterDisabled:
+            counters_.master_disabled++;
+            break;
+        case DmaStatus::kTimeout:
+            counters_.timeouts++;
+            break;
+    }
+}
+
+// --- reads
+// ----------------------------------------------------------------------------------------
+
+void DmaEngine::read(const DmaRequest& request, std::uint8_t* target, DmaClient& client) {
+    assert(request.size_bytes <= kMaxRequestBytes);
+    submitted();
+    counters_.reads++;
+    counters_.read_bytes += request.size_bytes;
+    waiting_.push({request, target, &client});
+    if (waiting_.size() == 1) pump_reads();
+    if (!waiting_.empty()) counters_.tag_waits++;
+}
+
+void DmaEngine::pump_reads() {
+    while (!waiting_.empty()) {
+        const std::uint32_t count = tags_of(waiting_.front().request);
+        const std::uint32_t tags = take_tags(count);
+        if (tags == 0) return wake_when_tags_are_free(count);
+        issue(waiting_.pop(), tags);
+    }
+}
+
+/// A read longer than all tags together takes them all: its later pieces reuse the earlier's.
+std::uint32_t DmaEngine::tags_of(const DmaRequest& request) const {
+    return std::min(link_.read_request_count(request.address, request.size_bytes),
+                    params_.read_tags);
+}
+
+std::uint32_t DmaEngine::take_tags(std::uint32_t count) {
+    const Picoseconds now = timeline_.now_ps();
+    std::uint32_t tags = 0;
+    std::uint32_t found = 0;
+    for (std::uint32_t i = 0; i < params_.read_tags && found < count; i++) {
+        if (tag_free_ps_[i] > now) continue;
+        tags |= 1u << i;
+        found++;
+    }
+    if (found < count) return 0;
+    for (std::uint32_t i = 0; i < params_.read_tags; i++) {
+        if ((tags >> i & 1) != 0) tag_free_ps_[i] = kNever;
+    }
+    return tags;
+}
+
+void DmaEngine::wake_when_tags_are_free(std::uint32_t count) {
+    std::array<Picoseconds, kMaxTags> free_ps{};
+    std::copy(tag_free_ps_.begin(), tag_free_ps_.end(), free_ps.begin());
+    const auto nth = free_ps.begin() + (count - 1);
+    std::nth_element(free_ps.begin(), nth, free_ps.begin() + params_.read_tags);
+    // kNever: a read that has not met memory yet holds one; its completion looks again.
+    if (*nth != kNever) timeline_.schedule(tags_free_task_, *nth);
+}
+
+void DmaEngine::issue(const PendingRead& pending, std::uint32_t tags) {
+    const DmaRequest& request = pending.request;
+    const Picoseconds now = timeline_.now_ps();
+    std::uint32_t first = 0;
+    while ((tags >> first & 1) == 0) first++;
+    ReadSlot& slot = *slots_[first];
+    slot.pending = pending;
+    slot.tags = tags;
+    slot.status = judge(DmaOperation::kRead, request);
+
+    Picoseconds ready_ps = now;
+    if (slot.status != DmaStatus::kMasterDisabled) {
+        events::dma_read(events_, now, about(request, request.packet), request.address,
+                         request.size_bytes, number(request.kind), request.tag);
+        const Picoseconds arrival_ps =
+            link_.read_request_arrival(request.address, request.size_bytes, now);
+        ready_ps = slot.status == DmaStatus::kTimeout ? now + params_.completion_timeout_ps
+                                                      : link_.memory_ready(arrival_ps);
+    }
+    timeline_.schedule(slot.ready_task, ready_ps);
+}
+
+void DmaEngine::read_ready(ReadSlot& slot) {
+    const PendingRead pending = slot.pending;
+    const DmaRequest& request = pending.request;
+    const Picoseconds now = timeline_.now_ps();
+    DmaCompletion completion;
+    completion.tag = request.tag;
+    completion.status = slot.status;
+    if (completion.status == DmaStatus::kOk && request.size_bytes > 0) {
+        completion.status =
+            host_.read(request.address, pending.target, request.size_bytes, completion.packet);
+    }
+    completion.done_ps = now;
+    if (completion.status == DmaStatus::kOk) {
+        completion.done_ps = link_.completion_arrival(request.address, request.size_bytes, now);
+    } else if (completion.status == DmaStatus::kUnsupportedRequest) {
+        completion.done_ps = link_.error_completion_arrival(now);
+    }
+    for (std::uint32_t i = 0; i < params_.read_tags; i++) {
+        if ((slot.tags >> i & 1) != 0) tag_free_ps_[i] = completion.done_ps;
+    }
+    outstanding_--;
+    count(completion.status);
+    if (completion.status != DmaStatus::kMasterDisabled) {
+        events::dma_completion(events_, completion.done_ps, about(request, completion.packet),
+                               request.address, request.size_bytes, number(request.kind),
+                               number(completion.status));
+    }
+    pending.client->dma_complete(completion);
+    pump_reads();
+}
+
+// --- writes, messages, INTA: one posted queue
+// -------------------------------------------------------
+
+void DmaEngine::write(const DmaRequest& request, const std::uint8_t* source, DmaClient& client) {
+    assert(request.size_bytes <= kMaxRequestBytes);
+    submitted();
+    counters_.writes++;
+    counters_.write_bytes += request.size_bytes;
+    const DmaStatus status = judge(DmaOperation::kWrite, request);
+    const Picoseconds now = timeline_.now_ps();
+    const Picoseconds arrival_ps =
+        status == DmaStatus::kMasterDisabled
+            ? now
+            : link_.write_arrival(request.address, request.size_bytes, now);
+    post({request, source, &client, 0, PostedKind::kWrite, status}, arrival_ps);
+}
+
+void DmaEngine::message(std::uint64_t address, std::uint32_t data) {
+    DmaRequest request;
+    request.address = address;
+    request.size_bytes = kMessageBytes;
+    request.kind = DmaKind::kMessage;
+    const DmaStatus status = judge(DmaOperation::kMessage, request);
+    // A message is a memory write: without bus mastering there is none (PCI 3.0, 6.2.2).
+    if (status == DmaStatus::kMasterDisabled) return count(status);
+    submitted();
+    counters_.messages++;
+    const Picoseconds arrival_ps = link_.write_arrival(address, kMessageBytes, timeline_.now_ps());
+    post({request, nullptr, nullptr, data, PostedKind::kMessage, status}, arrival_ps);
+}
+
+// INTx messages are not memory requests: they leave whatever Command.BME says.
+void DmaEngine::interrupt_pin(bool asserted) {
+    if (asserted == pin_requested_) return;
+    pin_requested_ = asserted;
+    post({{}, nullptr, nullptr, asserted ? 1u : 0u, PostedKind::kPin, DmaStatus::kOk},
+         link_.message_arrival(timeline_.now_ps()));
+}
+
+void DmaEngine::post(const Posted& entry, Picoseconds arrival_ps) {
+    const Picoseconds now = timeline_.now_ps();
+    last_visible_ps_ = std::max(last_visible_ps_, arrival_ps);
+    posted_.push(entry);
+    const bool joins =
+        params_.coalesce_posted_writes && !bursts_.empty() && bursts_.back().submitted_ps == now;
+    if (joins) {
+        bursts_.back().visible_ps = last_visible_ps_;
+        bursts_.back().entries++;
+    } else {
+        bursts_.push({now, last_visible_ps_, 1});
+    }
+    if (bursts_.size() == 1 && !delivering_) {
+        timeline_.schedule(posted_task_, bursts_.front().visible_ps);
+    }
+}
+
+void DmaEngine::push_posted_writes() {
+    run_posted();
+}
+
+void DmaEngine::run_posted() {
+    if (delivering_) return;
+    const Picoseconds now = timeline_.now_ps();
+    delivering_ = true;
+    if (!bursts_.empty() && bursts_.front().visible_ps <= now) {
+        // Only what is due at the start: a client that answers a write with a write in no time must
+        // not hold us here.
+        std::uint32_t bursts = bursts_.size();
+        const std::uint32_t epoch = epoch_;
+        while (epoch == epoch_ && bursts-- > 0 && bursts_.front().visible_ps <= now) {
+            const Burst burst = bursts_.pop();
+            for (std::uint32_t i = 0; i < burst.entries && epoch == epoch_; i++) {
+                deliver(posted_.pop());
+            }
+        }
+    }
+    delivering_ = false;
+    if (!bursts_.empty()) {
+        timeline_.schedule(posted_task_, std::max(now, bursts_.front().visible_ps));
+    } else {
+        timeline_.cancel(posted_task_);
+    }
+}
+
+void DmaEngine::deliver(const Posted& entry) {
+    const DmaRequest& request = entry.request;
+    const Picoseconds now = timeline_.now_ps();
+    if (entry.kind == PostedKind::kPin) {
+        pin_delivered_ = entry.data != 0;
+        host_.interrupt_pin(pin_delivered_);
+        return;
+    }
+    DmaStatus status = entry.status;
+    if (status == DmaStatus::kOk) {
+        if (entry.kind == PostedKind::kMessage) {
+            host_.message(request.address, entry.data);
+        } else if (request.size_bytes > 0) {
+            status = host_.write(request.address, entry.source, request.size_bytes, request.packet);
+        }
+    }
+    outstanding_--;
+    count(status);
+    if (status != DmaStatus::kMasterDisabled) {
+        events::dma_write(events_, now, about(request, request.packet), request.address,
+                          request.size_bytes, number(request.kind), number(status));
+    }
+    if (entry.client != nullptr) entry.client->dma_complete({request.tag, status, 0, now});
+}
+
+// --- reset, metrics
+// -----------------------------------------------------------------------------------
+
+void DmaEngine::reset() {
+    epoch_++;
+    counters_.dropped_by_reset += outstanding_;
+    outstanding_ = 0;
+    waiting_.clear();
+    posted_.clear();
+    bursts_.clear();
+    timeline_.cancel(tags_free_task_);
+    timeline_.cancel(posted_task_);
+    for (const std::unique_ptr<ReadSlot>& slot : slots_) timeline_.cancel(slot->ready_task);
+    std::fill(tag_free_ps_.begin(), tag_free_ps_.end(), 0);
+    // A forgotten change of INTA would leave the host with a line that nobody ever releases.
+    if (pin_delivered_ != pin_requested_) {
+        post({{}, nullptr, nullptr, pin_requested_ ? 1u : 0u, PostedKind::kPin, DmaStatus::kOk},
+             link_.message_arrival(timeline_.now_ps()));
+    }
+}
+
+void DmaEngine::visit_metrics(MetricVisitor& visitor) const {
+    visitor.metric("dma.reads", counters_.reads);
+    visitor.metric("dma.read_bytes", counters_.read_bytes);
+    visitor.metric("dma.writes", counters_.writes);
+    visitor.metric("dma.write_bytes", counters_.write_bytes);
+    visitor.metric("dma.messages", counters_.messages);
+    visitor.metric("dma.tag_waits", counters_.tag_waits);
+    visitor.metric("dma.peak_outstanding", counters_.peak_outstanding);
+    visitor.metric("dma.failed.unsupported_request", counters_.unsupported);
+    visitor.metric("dma.failed.master_disabled", counters_.master_disabled);
+    visitor.metric("dma.failed.timeout", counters_.timeouts);
+    visitor.metric("dma.dropped_by_reset", counters_.dropped_by_reset);
+}
+
+}  // namespace doorbell

@@ -1,0 +1,416 @@
+#include "hw/dma/dma_engine.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <functional>
+#include <map>
+
+#include "hw/base/generated/events.hpp"
+#include "hw/dma/allocation_counter.hpp"
+#include "hw/dma/dma_test_host.hpp"
+
+namespace doorbell {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class DmaEngineTest : public testing::Test {
+protected:
+    DmaEngineTest() { state.bus_master = true; }
+
+    DmaEngine& engine() {
+        if (!engine_) {
+            engine_ = std::make_unique<DmaEngine>(params, timeline, host, link, state, events);
+        }
+        return *engine_;
+    }
+    static DmaRequest at(std::uint64_t offset, std::uint32_t size_bytes, std::uint32_t tag = 0) {
+        DmaRequest request;
+        request.address = TestHost::kBase + offset;
+        request.size_bytes = size_bytes;
+        request.tag = tag;
+        return request;
+    }
+    std::uint64_t metric(const std::string& name) {
+        struct Collector final : MetricVisitor {
+            void metric(std::string_view n, std::uint64_t value) override {
+                values[std::string(n)] = value;
+            }
+            void metric_real(std::string_view, double) override {}
+            std::map<std::string, std::uint64_t> values;
+        } collector;
+        engine().visit_metrics(collector);
+        return collector.values.at(name);
+    }
+
+    ManualTimeline timeline;
+    TestHost host;
+    TestLink link;
+    DeviceState state;
+    EventPort events;
+    DmaParams params;
+    TestClient client;
+    std::array<std::uint8_t, 8192> buffer{};
+
+private:
+    std::unique_ptr<DmaEngine> engine_;
+};
+
+TEST_F(DmaEngineTest, AReadSamplesMemoryWhenItsDataIsReadyNotWhenItIsAsked) {
+    host.memory[8] = 1;
+    host.packet_there = 77;
+    engine().read(at(8, 16, 5), buffer.data(), client);
+    timeline.advance_until(20 + 100 + 1000 - 1);
+    EXPECT_THAT(client.completions, IsEmpty());
+    host.memory[8] = 2;  // Still in time.
+    timeline.advance_by(1);
+    ASSERT_EQ(client.completions.size(), 1u);
+    EXPECT_EQ(buffer[0], 2);
+    const DmaCompletion& done = client.completions[0];
+    EXPECT_EQ(done.tag, 5u);
+    EXPECT_EQ(done.status, DmaStatus::kOk);
+    EXPECT_EQ(done.packet, 77u);
+    EXPECT_EQ(done.done_ps, 1120u + 36 + 100);
+    EXPECT_EQ(engine().outstanding(), 0u);
+}
+
+TEST_F(DmaEngineTest, ReadsOverlapAsFarAsThereAreTags) {
+    params.read_tags = 2;
+    for (std::uint32_t i = 0; i < 4; i++) engine().read(at(0, 16, i), buffer.data(), client);
+    EXPECT_EQ(engine().outstanding(), 4u);
+    EXPECT_EQ(link.up_busy_ps, 40u);  // Two requests are on the link, two wait for a tag.
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 4u);
+    // A tag is free when its last completion is here; then the next request leaves, in order.
+    EXPECT_EQ(client.completions[0].done_ps, 1120u + 36 + 100);
+    EXPECT_EQ(client.completions[1].done_ps, 1120u + 72 + 100);
+    EXPECT_EQ(client.completions[2].done_ps, 1256u + 1120 + 136);
+    EXPECT_EQ(client.completions[3].done_ps, 1292u + 1120 + 136);
+    for (std::uint32_t i = 0; i < 4; i++) EXPECT_EQ(client.completions[i].tag, i);
+    EXPECT_EQ(metric("dma.tag_waits"), 2u);
+    EXPECT_EQ(metric("dma.peak_outstanding"), 4u);
+}
+
+TEST_F(DmaEngineTest, EveryPieceOfASplitReadTakesATag) {
+    params.read_tags = 4;
+    engine().read(at(0, 1514), buffer.data(), client);     // Three pieces.
+    engine().read(at(0, 1514, 1), buffer.data(), client);  // Does not fit beside it.
+    EXPECT_EQ(link.up_busy_ps, 60u);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(client.completions.size(), 2u);
+    EXPECT_GT(client.completions[1].done_ps, 2 * 1000u);
+    // More pieces than there are tags: it goes alone, and it goes.
+    engine().read(at(0, 8192, 2), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(client.completions.size(), 3u);
+}
+
+TEST_F(DmaEngineTest, AShortReadDoesNotOvertakeALongOneThatWaits) {
+    params.read_tags = 3;
+    engine().read(at(0, 16, 0), buffer.data(), client);
+    engine().read(at(0, 1536, 1), buffer.data(), client);
+    engine().read(at(0, 16, 2), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 3u);
+    for (std::uint32_t i = 0; i < 3; i++) EXPECT_EQ(client.completions[i].tag, i);
+}
+
+TEST_F(DmaEngineTest, TheCompletionDirectionIsNotReservedBeforeTheDataIsReady) {
+    engine().read(at(0, 1000), buffer.data(), client);
+    timeline.advance_until(500);
+    EXPECT_EQ(link.down_busy_ps, 0u);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_GT(link.down_busy_ps, 0u);
+}
+
+TEST_F(DmaEngineTest, AWriteIsVisibleWhenItArrivesAndTheClientHearsOfItThen) {
+    buffer[0] = 9;
+    DmaRequest request = at(4, 32, 3);
+    request.packet = 12;
+    engine().write(request, buffer.data(), client);
+    timeline.advance_until(151);
+    EXPECT_EQ(host.memory[4], 0);
+    EXPECT_EQ(engine().outstanding(), 1u);
+    timeline.advance_by(1);
+    EXPECT_EQ(host.memory[4], 9);
+    EXPECT_EQ(host.packet_there, 12u);
+    ASSERT_EQ(client.completions.size(), 1u);
+    EXPECT_EQ(client.completions[0].tag, 3u);
+    EXPECT_EQ(client.completions[0].done_ps, 152u);
+    EXPECT_EQ(engine().outstanding(), 0u);
+}
+
+TEST_F(DmaEngineTest, WritesMessagesAndThePinArriveInTheOrderOfSubmission) {
+    for (const bool coalesce : {false, true}) {
+        ManualTimeline clock;
+        TestHost memory;
+        TestLink wire;
+        params.coalesce_posted_writes = coalesce;
+        DmaEngine dma(params, clock, memory, wire, state, events);
+        dma.write(at(1, 1500), buffer.data(), client);
+        dma.write(at(2, 16), buffer.data(), client);
+        dma.message(0xFEE00000, 3);
+        dma.interrupt_pin(true);
+        clock.advance_by(5);
+        dma.write(at(4, 1), buffer.data(), client);
+        dma.interrupt_pin(false);
+        dma.message(0xFEE00000, 5);
+        EXPECT_TRUE(clock.settle());
+        EXPECT_THAT(memory.log, ElementsAre("w1", "w2", "m3", "p1", "w4", "p0", "m5"));
+    }
+}
+
+TEST_F(DmaEngineTest, ABurstBecomesVisibleTogetherWithItsLastMember) {
+    engine().write(at(1, 1500), buffer.data(), client);
+    engine().write(at(2, 16), buffer.data(), client);
+    timeline.advance_until(1520 + 36 + 100 - 1);
+    EXPECT_THAT(host.log, IsEmpty());
+    EXPECT_EQ(timeline.next_event_time(), 1656u);  // One task for both.
+    timeline.advance_by(1);
+    EXPECT_THAT(host.log, ElementsAre("w1", "w2"));
+}
+
+TEST_F(DmaEngineTest, WithoutCoalescingEachWriteHasItsOwnArrival) {
+    params.coalesce_posted_writes = false;
+    engine().write(at(1, 1500), buffer.data(), client);
+    engine().write(at(2, 16), buffer.data(), client);
+    timeline.advance_until(1620);
+    EXPECT_THAT(host.log, ElementsAre("w1"));
+    timeline.advance_until(1655);
+    EXPECT_THAT(host.log, ElementsAre("w1"));
+    timeline.advance_by(1);
+    EXPECT_THAT(host.log, ElementsAre("w1", "w2"));
+}
+
+TEST_F(DmaEngineTest, ARegisterReadPushesTheWritesThatHaveArrived) {
+    link.timed = false;
+    engine().write(at(1, 4), buffer.data(), client);
+    engine().push_posted_writes();
+    EXPECT_THAT(host.log, ElementsAre("w1"));
+    link.timed = true;
+    engine().write(at(2, 4), buffer.data(), client);
+    engine().push_posted_writes();  // Not there yet: time decides, not the push.
+    EXPECT_THAT(host.log, ElementsAre("w1"));
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(host.log, ElementsAre("w1", "w2"));
+    EXPECT_EQ(client.completions.size(), 2u);
+}
+
+TEST_F(DmaEngineTest, WithoutBusMasteringNothingMovesAndTheClientIsTold) {
+    state.bus_master = false;
+    host.memory[0] = 1;
+    buffer[0] = 5;
+    engine().read(at(0, 16, 1), buffer.data() + 16, client);
+    engine().write(at(0, 16, 2), buffer.data(), client);
+    engine().message(0xFEE00000, 1);
+    EXPECT_THAT(client.completions, IsEmpty());  // Told later, never inside the request.
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 2u);
+    EXPECT_EQ(client.completions[0].status, DmaStatus::kMasterDisabled);
+    EXPECT_EQ(client.completions[1].status, DmaStatus::kMasterDisabled);
+    EXPECT_EQ(host.memory[0], 1);
+    EXPECT_EQ(buffer[16], 0);
+    EXPECT_EQ(host.reads, 0u);
+    EXPECT_EQ(link.up_busy_ps, 0u);
+    EXPECT_THAT(host.log, IsEmpty());
+    EXPECT_EQ(engine().outstanding(), 0u);
+    EXPECT_EQ(metric("dma.failed.master_disabled"), 3u);
+    engine().interrupt_pin(true);  // Not a memory request.
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(host.log, ElementsAre("p1"));
+}
+
+TEST_F(DmaEngineTest, MasterDisableLetsOutstandingRequestsFinish) {
+    params.read_tags = 1;
+    engine().read(at(0, 16, 1), buffer.data(), client);
+    engine().read(at(0, 16, 2), buffer.data(), client);
+    engine().write(at(0, 16, 3), buffer.data(), client);
+    timeline.advance_by(10);
+    state.bus_master = false;
+    EXPECT_EQ(engine().outstanding(), 3u);
+    EXPECT_TRUE(timeline.settle());
+    std::map<std::uint32_t, DmaStatus> status;
+    for (const DmaCompletion& c : client.completions) status[c.tag] = c.status;
+    EXPECT_EQ(status[1], DmaStatus::kOk);
+    EXPECT_EQ(status[2], DmaStatus::kMasterDisabled);  // Had not left yet.
+    EXPECT_EQ(status[3], DmaStatus::kOk);
+    EXPECT_EQ(engine().outstanding(), 0u);
+}
+
+TEST_F(DmaEngineTest, UnmappedMemoryAnswersUnsupportedRequest) {
+    DmaRequest request;
+    request.address = 0x10;
+    request.size_bytes = 16;
+    engine().read(request, buffer.data(), client);
+    request.tag = 1;
+    engine().write(request, buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 2u);
+    for (const DmaCompletion& completion : client.completions) {
+        EXPECT_EQ(completion.status, DmaStatus::kUnsupportedRequest);
+    }
+    EXPECT_EQ(metric("dma.failed.unsupported_request"), 2u);
+}
+
+TEST_F(DmaEngineTest, ARequestOfNoBytesCompletesAndTouchesNothing) {
+    DmaRequest request;
+    request.address = 0xDEAD;  // Nothing is there, and nothing is asked of it.
+    engine().read(request, nullptr, client);
+    engine().write(request, nullptr, client);
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 2u);
+    EXPECT_EQ(client.completions[0].status, DmaStatus::kOk);
+    EXPECT_EQ(client.completions[1].status, DmaStatus::kOk);
+    EXPECT_EQ(host.reads, 0u);
+    EXPECT_THAT(host.log, IsEmpty());
+}
+
+TEST_F(DmaEngineTest, AResetForgetsEveryRequestOfTheOlderEpoch) {
+    params.read_tags = 1;
+    for (std::uint32_t i = 0; i < 3; i++) engine().read(at(0, 16, i), buffer.data(), client);
+    engine().write(at(0, 16), buffer.data(), client);
+    engine().message(0xFEE00000, 1);
+    timeline.advance_by(50);
+    engine().reset();
+    EXPECT_EQ(engine().outstanding(), 0u);
+    EXPECT_EQ(timeline.next_event_time(), kNever);
+    engine().read(at(0, 16, 9), buffer.data(), client);  // Tags are free again.
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 1u);
+    EXPECT_EQ(client.completions[0].tag, 9u);
+    EXPECT_THAT(host.log, IsEmpty());
+    EXPECT_EQ(metric("dma.dropped_by_reset"), 5u);
+}
+
+TEST_F(DmaEngineTest, AResetDoesNotLoseTheReleaseOfInta) {
+    engine().interrupt_pin(true);
+    EXPECT_TRUE(timeline.settle());
+    engine().interrupt_pin(false);
+    engine().reset();
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(host.log, ElementsAre("p1", "p0"));
+    engine().interrupt_pin(false);  // No change, no message.
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(host.log.size(), 2u);
+}
+
+class Chain final : public DmaClient {
+public:
+    explicit Chain(std::function<void(const DmaCompletion&)> step) : step_(std::move(step)) {}
+    void dma_complete(const DmaCompletion& completion) override { step_(completion); }
+
+private:
+    std::function<void(const DmaCompletion&)> step_;
+};
+
+TEST_F(DmaEngineTest, AClientMayAskAgainOrResetFromInsideItsCompletion) {
+    std::uint32_t left = 1000;
+    Chain* self = nullptr;
+    Chain chain([&](const DmaCompletion&) {
+        if (--left == 0) return engine().reset();
+        engine().write(at(0, 16), buffer.data(), *self);
+        engine().read(at(0, 16), buffer.data(), client);
+    });
+    self = &chain;
+    for (int i = 0; i < 3; i++) engine().write(at(0, 16), buffer.data(), chain);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(left, 0u);
+    EXPECT_EQ(engine().outstanding(), 0u);
+}
+
+TEST_F(DmaEngineTest, InFunctionalModeEverythingHappensInOneInstantAndInOrder) {
+    link.timed = false;
+    engine().write(at(1, 100), buffer.data(), client);
+    engine().message(0xFEE00000, 2);
+    EXPECT_THAT(client.completions, IsEmpty());
+    timeline.advance_until(0);
+    EXPECT_THAT(host.log, ElementsAre("w1", "m2"));
+}
+
+TEST_F(DmaEngineTest, MoreRequestsThanEverAreKeptInOrder) {
+    for (std::uint32_t i = 0; i < 1000; i++) engine().read(at(0, 1, i), buffer.data(), client);
+    for (std::uint32_t i = 0; i < 1000; i++) engine().write(at(i, 1, i), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    std::uint32_t reads = 0;
+    for (const DmaCompletion& completion : client.completions) {
+        if (completion.packet == 0 && completion.done_ps > 0) reads++;
+    }
+    EXPECT_EQ(client.completions.size(), 2000u);
+    EXPECT_EQ(reads, 2000u);
+    for (std::uint32_t i = 0; i < 1000; i++) EXPECT_EQ(host.log[i], "w" + std::to_string(i));
+}
+
+TEST_F(DmaEngineTest, NothingIsAllocatedPerRequest) {
+    class Counting final : public DmaClient {
+    public:
+        void dma_complete(const DmaCompletion&) override { count++; }
+        std::uint32_t count = 0;
+    } counting;
+    class Memory final : public HostPort {
+    public:
+        DmaStatus read(std::uint64_t, std::uint8_t*, std::uint32_t, std::uint64_t&) override {
+            return DmaStatus::kOk;
+        }
+        DmaStatus write(std::uint64_t, const std::uint8_t*, std::uint32_t, std::uint64_t) override {
+            return DmaStatus::kOk;
+        }
+        void message(std::uint64_t, std::uint32_t) override {}
+        void interrupt_pin(bool) override {}
+    } memory;
+    DmaEngine dma(params, timeline, memory, link, state, events);
+    std::uint64_t before = 0;
+    for (int round = 0; round < 10; round++) {
+        if (round == 1) before = allocations();
+        for (std::uint32_t i = 0; i < 40; i++) {
+            dma.read(at(0, 1514), buffer.data(), counting);
+            dma.write(at(0, 1514), buffer.data(), counting);
+            dma.message(0xFEE00000, i);
+        }
+        EXPECT_TRUE(timeline.settle());
+    }
+    EXPECT_EQ(allocations(), before);
+    EXPECT_EQ(counting.count, 800u);
+}
+
+TEST_F(DmaEngineTest, TheStreamOfEventsTellsRequestsCompletionsAndWrites) {
+    class Listener final : public EventListener {
+    public:
+        void event(const Event& event) override { seen.push_back(event); }
+        std::vector<Event> seen;
+    } listener;
+    EventHub hub;
+    hub.attach(listener);
+    events = EventPort(hub, hub.add_source("nic"));
+    DmaRequest request = at(0, 16, 7);
+    request.kind = DmaKind::kTxData;
+    request.frame = 99;
+    host.packet_there = 4;
+    engine().read(request, buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    request.kind = DmaKind::kWriteBack;
+    request.packet = 6;
+    engine().write(request, buffer.data(), client);
+    engine().message(0xFEE00000, 3);
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(listener.seen.size(), 4u);
+    const auto type = [&](std::size_t i) { return static_cast<EventType>(listener.seen[i].type); };
+    EXPECT_EQ(type(0), EventType::kDmaRead);
+    EXPECT_EQ(listener.seen[0].time_ps, 0u);
+    EXPECT_EQ(listener.seen[0].frame, 99u);
+    EXPECT_EQ(listener.seen[0].args[2], 1u);
+    EXPECT_EQ(listener.seen[0].args[3], 7u);
+    EXPECT_EQ(type(1), EventType::kDmaCompletion);
+    EXPECT_EQ(listener.seen[1].time_ps, 1256u);
+    EXPECT_EQ(listener.seen[1].packet, 4u);
+    EXPECT_EQ(type(2), EventType::kDmaWrite);
+    EXPECT_EQ(listener.seen[2].packet, 6u);
+    EXPECT_EQ(listener.seen[2].args[2], 3u);
+    EXPECT_EQ(type(3), EventType::kDmaWrite);
+    EXPECT_EQ(listener.seen[3].args[2], 4u);
+}
+
+}  // namespace
+}  // namespace doorbell

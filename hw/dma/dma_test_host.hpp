@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "hw/base/dma_port.hpp"
+#include "hw/base/host_port.hpp"
+#include "hw/base/pcie_port.hpp"
+
+/// Test doubles of the DMA engine's two neighbours and of its client.
+namespace doorbell {
+
+/// Memory from kBase on, and a log of everything that reached it, in order.
+class TestHost final : public HostPort {
+public:
+    static constexpr std::uint64_t kBase = 0x100000;
+
+    DmaStatus read(std::uint64_t address, std::uint8_t* target, std::uint32_t size_bytes,
+                   std::uint64_t& packet) override {
+        reads++;
+        if (!inside(address, size_bytes)) return DmaStatus::kUnsupportedRequest;
+        std::memcpy(target, &memory[address - kBase], size_bytes);
+        packet = packet_there;
+        return DmaStatus::kOk;
+    }
+    DmaStatus write(std::uint64_t address, const std::uint8_t* source, std::uint32_t size_bytes,
+                    std::uint64_t packet) override {
+        if (!inside(address, size_bytes)) return DmaStatus::kUnsupportedRequest;
+        std::memcpy(&memory[address - kBase], source, size_bytes);
+        packet_there = packet;
+        log.push_back("w" + std::to_string(address - kBase));
+        return DmaStatus::kOk;
+    }
+    void message(std::uint64_t, std::uint32_t data) override {
+        log.push_back("m" + std::to_string(data));
+    }
+    void interrupt_pin(bool asserted) override { log.push_back(asserted ? "p1" : "p0"); }
+
+    static bool inside(std::uint64_t address, std::uint32_t size_bytes) {
+        return address >= kBase && address - kBase + size_bytes <= kSize;
+    }
+
+    static constexpr std::uint64_t kSize = 64 * 1024;
+    std::vector<std::uint8_t> memory = std::vector<std::uint8_t>(kSize);
+    std::vector<std::string> log;
+    std::uint64_t packet_there = 0;
+    std::uint32_t reads = 0;
+};
+
+/// A link of round numbers: 1 ps per byte and 20 bytes per TLP upstream and downstream, 100 ps to
+/// the other end, 1000 ps of memory; requests of up to 512 bytes.
+class TestLink final : public PciePort {
+public:
+    Picoseconds write_arrival(std::uint64_t, std::uint32_t size_bytes,
+                              Picoseconds not_before_ps) override {
+        return reserve(up_busy_ps, 20 + size_bytes, not_before_ps);
+    }
+    Picoseconds read_request_arrival(std::uint64_t address, std::uint32_t size_bytes,
+                                     Picoseconds not_before_ps) override {
+        return reserve(up_busy_ps, 20 * read_request_count(address, size_bytes), not_before_ps);
+    }
+    Picoseconds message_arrival(Picoseconds not_before_ps) override {
+        return reserve(up_busy_ps, 20, not_before_ps);
+    }
+    Picoseconds memory_ready(Picoseconds arrival_ps) override { return arrival_ps + 1000; }
+    Picoseconds completion_arrival(std::uint64_t, std::uint32_t size_bytes,
+                                   Picoseconds ready_ps) override {
+        return reserve(down_busy_ps, 20 + size_bytes, ready_ps);
+    }
+    Picoseconds error_completion_arrival(Picoseconds ready_ps) override {
+        return reserve(down_busy_ps, 20, ready_ps);
+    }
+    std::uint32_t read_request_count(std::uint64_t, std::uint32_t size_bytes) const override {
+        return size_bytes == 0 ? 1 : (size_bytes + 511) / 512;
+    }
+
+    Picoseconds up_busy_ps = 0;
+    Picoseconds down_busy_ps = 0;
+    bool timed = true;
+
+private:
+    Picoseconds reserve(Picoseconds& busy_ps, std::uint64_t bytes, Picoseconds not_before_ps) {
+        if (!timed) return not_before_ps;
+        busy_ps = (busy_ps > not_before_ps ? busy_ps : not_before_ps) + bytes;
+        return busy_ps + 100;
+    }
+};
+
+class TestClient : public DmaClient {
+public:
+    void dma_complete(const DmaCompletion& completion) override {
+        completions.push_back(completion);
+    }
+    std::vector<DmaCompletion> completions;
+};
+
+}  // namespace doorbell
