@@ -23,7 +23,7 @@ void CauseRules::reset() {
 
 std::uint32_t CauseRules::other_causes() const {
     return params_.u12_other_causes == InterruptParams::OtherCauses::kSix ? kSixOthers
-                                                                           : kEightOthers;
+                                                                          : kEightOthers;
 }
 
 std::uint32_t CauseRules::icr() const {
@@ -93,7 +93,9 @@ std::uint32_t CauseRules::write_ims(std::uint32_t value) {
     return uncovered;
 }
 
-void CauseRules::write_imc(std::uint32_t value) { ims_ &= ~value; }
+void CauseRules::write_imc(std::uint32_t value) {
+    ims_ &= ~value;
+}
 
 void CauseRules::auto_clear(std::uint32_t causes) {
     causes_ &= ~causes;

@@ -35,7 +35,7 @@ constexpr std::uint32_t kVectorCauseMask = r::ICR_RXQ0.mask() | r::ICR_RXQ1.mask
 
 }  // namespace
 
-InterruptBlock82574L::InterruptBlock82574L(const InterruptParams& params, Timeline& timeline,
+InterruptBlock82574l::InterruptBlock82574l(const InterruptParams& params, Timeline& timeline,
                                            regs::RegisterFile& registers, DmaPort& dma,
                                            StatsPort& stats, const DeviceState& state,
                                            const InterruptConfiguration& configuration,
@@ -53,13 +53,14 @@ InterruptBlock82574L::InterruptBlock82574L(const InterruptParams& params, Timeli
       tx_timers_(timeline, [this](DelayTimers::Expiry expiry) { tx_expired(expiry); }),
       ack_timer_(timeline, [this](DelayTimers::Expiry) { set_causes(r::ICR_ACK.mask()); }),
       throttle_task_([this] { update_irq(); }) {
-    table_.reset();
     install_hooks();
 }
 
-InterruptBlock82574L::~InterruptBlock82574L() { timeline_.cancel(throttle_task_); }
+InterruptBlock82574l::~InterruptBlock82574l() {
+    timeline_.cancel(throttle_task_);
+}
 
-void InterruptBlock82574L::install_hooks() {
+void InterruptBlock82574l::install_hooks() {
     using Write = regs::RegisterFile::Write;
     registers_.on_read(r::ICR, [this](std::uint32_t, std::uint32_t) {
         const std::uint32_t value = rules_.read_icr(settings());
@@ -94,7 +95,7 @@ void InterruptBlock82574L::install_hooks() {
     });
 }
 
-void InterruptBlock82574L::reset() {
+void InterruptBlock82574l::reset() {
     rules_.reset();
     rx_timers_.stop();
     tx_timers_.stop();
@@ -110,37 +111,43 @@ void InterruptBlock82574L::reset() {
     update_irq();
 }
 
-void InterruptBlock82574L::reset_msix_table() { table_.reset(); }
+void InterruptBlock82574l::reset_msix_table() {
+    table_.reset();
+}
 
-void InterruptBlock82574L::configuration_changed() {
+void InterruptBlock82574l::configuration_changed() {
     // What one way out has told is untold on another.
     if (mode() != last_mode_) covered_ = 0;
     last_mode_ = mode();
     update_irq();
 }
 
-std::uint32_t InterruptBlock82574L::msix_read(std::uint32_t offset) { return table_.read(offset); }
-
-std::uint32_t InterruptBlock82574L::msix_debug_read(std::uint32_t offset) const {
+std::uint32_t InterruptBlock82574l::msix_read(std::uint32_t offset) {
     return table_.read(offset);
 }
 
-void InterruptBlock82574L::msix_write(std::uint32_t offset, std::uint32_t value) {
-    if (table_.write(offset, value) != MsixTable::kVectors) update_irq();
+std::uint32_t InterruptBlock82574l::msix_debug_read(std::uint32_t offset) const {
+    return table_.debug_read(offset);
 }
 
-InterruptBlock82574L::Mode InterruptBlock82574L::mode() const {
+void InterruptBlock82574l::msix_write(std::uint32_t offset, std::uint32_t value) {
+    table_.write(offset, value);
+    update_irq();
+}
+
+InterruptBlock82574l::Mode InterruptBlock82574l::mode() const {
     if (configuration_.msix_enabled) return Mode::kMsix;
     return configuration_.msi_enabled ? Mode::kMsi : Mode::kPin;
 }
 
-CauseRules::Settings InterruptBlock82574L::settings() const {
+CauseRules::Settings InterruptBlock82574l::settings() const {
     return {msix(), registers_.get(r::CTRL_EXT_IAME) != 0, registers_.word(r::IAM)};
 }
 
-// --- from events and registers to causes ----------------------------------------------------------
+// --- from events and registers to causes
+// ----------------------------------------------------------
 
-void InterruptBlock82574L::raise(std::uint32_t icr_bits) {
+void InterruptBlock82574l::raise(std::uint32_t icr_bits) {
     count(icr_bits);
     if (msix()) {
         // Queue events are RXQn and TXQn here, RXDMT0 included (section 8.6).
@@ -162,18 +169,17 @@ void InterruptBlock82574L::raise(std::uint32_t icr_bits) {
     if (icr_bits != 0) set_causes(icr_bits);
 }
 
-void InterruptBlock82574L::count(std::uint32_t causes) {
+void InterruptBlock82574l::count(std::uint32_t causes) {
     if ((causes & r::ICR_TXQE.mask()) != 0) stats_.count(Stat::kICTXQEC);
     if ((causes & r::ICR_TXD_LOW.mask()) != 0) stats_.count(Stat::kICTXQMTC);
     if ((causes & r::ICR_RXDMT0.mask()) != 0) stats_.count(Stat::kICRXDMTC);
     if ((causes & r::ICR_RXO.mask()) != 0) stats_.count(Stat::kICRXOC);
 }
 
-void InterruptBlock82574L::tx_written_back(std::uint32_t queue, bool delayed) {
+void InterruptBlock82574l::tx_written_back(std::uint32_t queue, bool delayed) {
     if (msix()) {
         if (queue >= kQueues) return;
-        set_causes(r::ICR_TXQ0.mask() << queue |
-                   (legacy_causes_in_msix_ ? r::ICR_TXDW.mask() : 0));
+        set_causes(r::ICR_TXQ0.mask() << queue | (legacy_causes_in_msix_ ? r::ICR_TXDW.mask() : 0));
         return;
     }
     const std::uint32_t delay = registers_.get(r::TIDV_DELAY);
@@ -186,21 +192,20 @@ void InterruptBlock82574L::tx_written_back(std::uint32_t queue, bool delayed) {
     set_causes(r::ICR_TXDW.mask());
 }
 
-void InterruptBlock82574L::tx_write_back_deferred(std::uint32_t) {
+void InterruptBlock82574l::tx_write_back_deferred(std::uint32_t) {
     tx_timers_.start(registers_.get(r::TIDV_DELAY), registers_.get(r::TADV_DELAY));
 }
 
-void InterruptBlock82574L::rx_frame_stored(std::uint32_t) {
+void InterruptBlock82574l::rx_frame_stored(std::uint32_t) {
     const std::uint32_t delay = registers_.get(r::RDTR_DELAY);
     if (delay != 0) rx_timers_.start(delay, registers_.get(r::RADV_DELAY));
 }
 
-void InterruptBlock82574L::rx_written_back(std::uint32_t queue, std::uint32_t frames) {
+void InterruptBlock82574l::rx_written_back(std::uint32_t queue, std::uint32_t frames) {
     if (frames == 0) return;
     if (msix()) {
         if (queue >= kQueues) return;
-        set_causes(r::ICR_RXQ0.mask() << queue |
-                   (legacy_causes_in_msix_ ? r::ICR_RXT0.mask() : 0));
+        set_causes(r::ICR_RXQ0.mask() << queue | (legacy_causes_in_msix_ ? r::ICR_RXT0.mask() : 0));
         return;
     }
     if (registers_.get(r::RDTR_DELAY) != 0 && !rx_awaits_write_back_) return;
@@ -209,12 +214,12 @@ void InterruptBlock82574L::rx_written_back(std::uint32_t queue, std::uint32_t fr
     set_causes(r::ICR_RXT0.mask());
 }
 
-void InterruptBlock82574L::rx_expired(DelayTimers::Expiry expiry) {
+void InterruptBlock82574l::rx_expired(DelayTimers::Expiry expiry) {
     stats_.count(expiry == DelayTimers::Expiry::kPacket ? Stat::kICRXPTC : Stat::kICRXATC);
     announce_rx();
 }
 
-void InterruptBlock82574L::tx_expired(DelayTimers::Expiry expiry) {
+void InterruptBlock82574l::tx_expired(DelayTimers::Expiry expiry) {
     stats_.count(expiry == DelayTimers::Expiry::kPacket ? Stat::kICTXPTC : Stat::kICTXATC);
     announce_tx();
 }
@@ -222,21 +227,21 @@ void InterruptBlock82574L::tx_expired(DelayTimers::Expiry expiry) {
 // The cause is set when what it announces can be seen: at once if all has been written back, else
 // when the write-back that is now flushed is visible. In MSI-X mode the timers only flush; RXQn and
 // TXQn follow each write-back by themselves.
-void InterruptBlock82574L::announce_rx() {
+void InterruptBlock82574l::announce_rx() {
     const bool pending = queues_->write_backs_pending(Direction::kRx);
     rx_awaits_write_back_ = pending && !msix();
     if (pending) queues_->flush_write_backs(Direction::kRx);
     if (!pending && !msix()) set_causes(r::ICR_RXT0.mask());
 }
 
-void InterruptBlock82574L::announce_tx() {
+void InterruptBlock82574l::announce_tx() {
     const bool pending = queues_->write_backs_pending(Direction::kTx);
     tx_awaits_write_back_ = pending && !msix();
     if (pending) queues_->flush_write_backs(Direction::kTx);
     if (!pending && !msix()) set_causes(r::ICR_TXDW.mask());
 }
 
-void InterruptBlock82574L::flush_by_software(Direction direction) {
+void InterruptBlock82574l::flush_by_software(Direction direction) {
     DelayTimers& timers = direction == Direction::kRx ? rx_timers_ : tx_timers_;
     if (!timers.running()) {
         queues_->flush_write_backs(direction);
@@ -246,7 +251,7 @@ void InterruptBlock82574L::flush_by_software(Direction direction) {
     direction == Direction::kRx ? announce_rx() : announce_tx();
 }
 
-void InterruptBlock82574L::set_causes(std::uint32_t causes) {
+void InterruptBlock82574l::set_causes(std::uint32_t causes) {
     rules_.set(causes, settings());
     const std::uint32_t latched = causes & CauseRules::kCauseMask;
     for (std::uint32_t cause = 0; cause < kCauses; cause++) {
@@ -256,7 +261,7 @@ void InterruptBlock82574L::set_causes(std::uint32_t causes) {
     update_irq();
 }
 
-void InterruptBlock82574L::write_ims(std::uint32_t value) {
+void InterruptBlock82574l::write_ims(std::uint32_t value) {
     if (registers_.get(r::CTRL_EXT_PBA_SUPPORT) != 0) {
         for (std::uint32_t vector = 0; vector < MsixTable::kVectors; vector++) {
             const std::uint32_t causes = causes_of_vector(vector) & value;
@@ -276,9 +281,10 @@ void InterruptBlock82574L::write_ims(std::uint32_t value) {
     update_irq();
 }
 
-// --- from causes to interrupts --------------------------------------------------------------------
+// --- from causes to interrupts
+// --------------------------------------------------------------------
 
-void InterruptBlock82574L::update_irq() {
+void InterruptBlock82574l::update_irq() {
     covered_ &= rules_.active();
     Picoseconds retry_ps = kNever;
     switch (mode()) {
@@ -304,7 +310,7 @@ void InterruptBlock82574L::update_irq() {
 }
 
 // Whether the interrupt has to wait; if so, `retry_ps` is brought forward to the end of the wait.
-bool InterruptBlock82574L::held_back(Throttle& throttle, std::uint32_t interval,
+bool InterruptBlock82574l::held_back(Throttle& throttle, std::uint32_t interval,
                                      std::uint32_t vector, Picoseconds& retry_ps) {
     const Picoseconds now_ps = timeline_.now_ps();
     const Picoseconds earliest_ps = throttle.earliest_ps(now_ps, interval);
@@ -319,12 +325,12 @@ bool InterruptBlock82574L::held_back(Throttle& throttle, std::uint32_t interval,
     return true;
 }
 
-void InterruptBlock82574L::issued(Throttle& throttle) {
+void InterruptBlock82574l::issued(Throttle& throttle) {
     throttle.issued(timeline_.now_ps());
     stats_.count(Stat::kIAC);
 }
 
-Picoseconds InterruptBlock82574L::update_pin() {
+Picoseconds InterruptBlock82574l::update_pin() {
     if (rules_.active() == 0 || !configuration_.awake) {
         drop_line();
         return kNever;
@@ -340,9 +346,11 @@ Picoseconds InterruptBlock82574L::update_pin() {
     return kNever;
 }
 
-void InterruptBlock82574L::drop_line() { line_ = false; }
+void InterruptBlock82574l::drop_line() {
+    line_ = false;
+}
 
-void InterruptBlock82574L::drive_pin() {
+void InterruptBlock82574l::drive_pin() {
     const bool level = line_ && !configuration_.intx_disabled;
     if (level == pin_driven_) return;
     pin_driven_ = level;
@@ -352,7 +360,7 @@ void InterruptBlock82574L::drive_pin() {
 
 // One message for all causes: due when none of those that the last one stood for is left, so that
 // causes which join before the handler has looked need no second message.
-Picoseconds InterruptBlock82574L::update_msi() {
+Picoseconds InterruptBlock82574l::update_msi() {
     Picoseconds retry_ps = kNever;
     if (rules_.active() == 0 || covered_ != 0 || !state_.bus_master) return kNever;
     if (held_back(itr_, registers_.get(r::ITR_INTERVAL), kItrVector, retry_ps)) return retry_ps;
@@ -366,7 +374,7 @@ Picoseconds InterruptBlock82574L::update_msi() {
     return kNever;
 }
 
-std::uint32_t InterruptBlock82574L::causes_of_vector(std::uint32_t vector) const {
+std::uint32_t InterruptBlock82574l::causes_of_vector(std::uint32_t vector) const {
     const std::uint32_t ivar = registers_.word(r::IVAR);
     std::uint32_t causes = 0;
     for (const VectorCause& row : kVectorCauses) {
@@ -375,7 +383,7 @@ std::uint32_t InterruptBlock82574L::causes_of_vector(std::uint32_t vector) const
     return causes;
 }
 
-Picoseconds InterruptBlock82574L::update_msix() {
+Picoseconds InterruptBlock82574l::update_msix() {
     Picoseconds retry_ps = kNever;
     const std::uint32_t due = rules_.active() & kVectorCauseMask & ~covered_;
     if (due == 0 && table_.pending_bits() == 0) return kNever;
@@ -397,7 +405,7 @@ Picoseconds InterruptBlock82574L::update_msix() {
     return retry_ps;
 }
 
-void InterruptBlock82574L::send_msix(std::uint32_t vector, std::uint32_t causes) {
+void InterruptBlock82574l::send_msix(std::uint32_t vector, std::uint32_t causes) {
     table_.clear_pending(1u << vector);
     covered_ |= causes;
     msix_messages_[vector]++;
@@ -414,18 +422,17 @@ void InterruptBlock82574L::send_msix(std::uint32_t vector, std::uint32_t causes)
 }
 
 // ICR and IMS live in the rules; the register file shows them to debug accesses and dumps.
-void InterruptBlock82574L::publish() {
+void InterruptBlock82574l::publish() {
     registers_.poke(r::ICR, rules_.icr());
     registers_.poke(r::IMS, rules_.ims());
 }
 
-void InterruptBlock82574L::visit_metrics(MetricVisitor& visitor) const {
+void InterruptBlock82574l::visit_metrics(MetricVisitor& visitor) const {
     static constexpr const char* kCauseNames[kCauses] = {
-        "irq.txdw",   "irq.txqe",   "irq.lsc",    "irq.rxseq",  "irq.rxdmt0",
-        "irq.bit5",   "irq.rxo",    "irq.rxt0",   "irq.bit8",   "irq.mdac",
-        "irq.bit10",  "irq.bit11",  "irq.phyint", "irq.gpi0",   "irq.gpi1",
-        "irq.txdlow", "irq.srpd",   "irq.ack",    "irq.mng",    "irq.bit19",
-        "irq.rxq0",   "irq.rxq1",   "irq.txq0",   "irq.txq1",   "irq.other"};
+        "irq.txdw", "irq.txqe",   "irq.lsc",  "irq.rxseq", "irq.rxdmt0", "irq.bit5",   "irq.rxo",
+        "irq.rxt0", "irq.bit8",   "irq.mdac", "irq.bit10", "irq.bit11",  "irq.phyint", "irq.gpi0",
+        "irq.gpi1", "irq.txdlow", "irq.srpd", "irq.ack",   "irq.mng",    "irq.bit19",  "irq.rxq0",
+        "irq.rxq1", "irq.txq0",   "irq.txq1", "irq.other"};
     static constexpr const char* kMessageNames[MsixTable::kVectors] = {
         "irq.msix0.messages", "irq.msix1.messages", "irq.msix2.messages", "irq.msix3.messages",
         "irq.msix4.messages"};

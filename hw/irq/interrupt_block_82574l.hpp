@@ -21,15 +21,15 @@ namespace doorbell {
 /// Interrupts of the 82574L (datasheet 7.4, 10.2.4; specification section 8): causes and masks,
 /// delay timers, throttling, and three ways out: INTA, MSI, MSI-X. `update_irq()` alone decides
 /// what goes out.
-class InterruptBlock82574L final : public InterruptBlock {
+class InterruptBlock82574l final : public InterruptBlock {
 public:
     static constexpr std::uint32_t kQueues = 2;
 
-    InterruptBlock82574L(const InterruptParams& params, Timeline& timeline,
+    InterruptBlock82574l(const InterruptParams& params, Timeline& timeline,
                          regs::RegisterFile& registers, DmaPort& dma, StatsPort& stats,
                          const DeviceState& state, const InterruptConfiguration& configuration,
                          EventPort events);
-    ~InterruptBlock82574L() override;
+    ~InterruptBlock82574l() override;
 
     void bind(WriteBackPort& queues) override { queues_ = &queues; }
     void reset() override;
@@ -56,7 +56,8 @@ private:
     [[nodiscard]] bool msix() const { return configuration_.msix_enabled; }
     [[nodiscard]] CauseRules::Settings settings() const;
 
-    // --- from events and registers to causes ------------------------------------------------------
+    // --- from events and registers to causes
+    // ------------------------------------------------------
     void set_causes(std::uint32_t causes);
     void count(std::uint32_t causes);
     void write_ims(std::uint32_t value);
@@ -66,7 +67,8 @@ private:
     void tx_expired(DelayTimers::Expiry expiry);
     void flush_by_software(Direction direction);
 
-    // --- from causes to interrupts ----------------------------------------------------------------
+    // --- from causes to interrupts
+    // ----------------------------------------------------------------
     void update_irq();
     [[nodiscard]] Picoseconds update_pin();
     [[nodiscard]] Picoseconds update_msi();
