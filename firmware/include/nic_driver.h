@@ -9,17 +9,22 @@
 
 #include "nic_hal.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define NIC_EIO 5
 #define NIC_ENOMEM 12
 #define NIC_EBUSY 16
 #define NIC_ENODEV 19
 #define NIC_EINVAL 22
-#define NIC_ENOSPC                                                                \
-    28 /* the transmit ring is full: try again after nic_tx_clean freed something \
-        */
+#define NIC_ENOSPC 28 /* transmit ring full: try again when nic_tx_clean freed something */
 #define NIC_ETIMEDOUT 110
 
+/* Largest ring a device can have; a small system may define less and saves the memory. */
+#ifndef NIC_MAX_RING
 #define NIC_MAX_RING 4096u
+#endif
 #define NIC_MAX_SEGMENTS 32u
 
 struct nic_config {
@@ -30,8 +35,8 @@ struct nic_config {
     enum nic_irq_mode irq_mode; /* preferred; falls back MSI-X -> MSI -> INTx */
     uint32_t itr;               /* 256 ns units for ITR and EITR, 0 = no moderation */
     uint32_t rdtr, radv;        /* 1.024 us units */
-    uint32_t tidv, tadv;
-    uint32_t tx_report_every; /* RS on every Nth descriptor at least, 1 = each packet */
+    uint32_t tidv, tadv;        /* tidv 0: transmit interrupts are not delayed */
+    uint32_t tx_report_every;   /* RS on every Nth descriptor at least, 1 = each packet */
     uint32_t rx_pthresh, rx_hthresh, rx_wthresh;
     uint32_t tx_pthresh, tx_hthresh, tx_wthresh;
     bool tx_checksum; /* offload TCP/UDP/IPv4 checksums */
@@ -39,6 +44,7 @@ struct nic_config {
     bool extended_rx; /* extended descriptors, else legacy */
     bool vlan_strip;  /* CTRL.VME */
     bool promiscuous;
+    bool store_bad_frames;      /* RCTL.SBP: frames with NIC_RX_ERROR instead of none */
     bool flow_control;          /* advertise PAUSE and obey what was negotiated */
     uint16_t autoneg_advertise; /* 0: everything; else ANAR bits | 0x8000 for 1000FD */
 };
@@ -119,28 +125,40 @@ int nic_probe(struct nic_device* dev, const struct nic_hal* hal);
 /* Rings, filters, interrupts, link: ready to send as soon as the link is up. */
 int nic_open(struct nic_device* dev, const struct nic_config* config);
 void nic_close(struct nic_device* dev);
-/* Full reset and back to work (after a fault): pending packets are handed back as unsent. */
+/* Full reset and back to work (after a fault): pending packets are handed back as unsent by
+ * nic_tx_clean. On an error the device stands still; nic_reset may be tried again. */
 int nic_reset(struct nic_device* dev);
 
 void nic_mac_address(const struct nic_device* dev, uint8_t mac[6]);
 int nic_set_multicast(struct nic_device* dev, const uint8_t (*addresses)[6], uint32_t count);
 int nic_set_vlan_filter(struct nic_device* dev, uint16_t vid, bool accept);
 
-/* Describes the packet; the device is told by nic_tx_flush (one doorbell for many packets). 0,
- * -NIC_ENOSPC, -NIC_EINVAL. */
+/* Describes the packet; the device is told by nic_tx_flush (one doorbell for many packets). 0, or
+ * nothing was kept: -NIC_ENOSPC (ring full), -NIC_EINVAL (malformed, shorter than 17 bytes, longer
+ * than the MTU, or an offload that the configuration left off), -NIC_ENOMEM (dma_map refused),
+ * -NIC_EIO (the device is not running). */
 int nic_tx(struct nic_device* dev, const struct nic_packet* packet);
 void nic_tx_flush(struct nic_device* dev);
 uint32_t nic_tx_free(const struct nic_device* dev); /* free descriptors */
-/* Takes back what was sent, at most `budget` packets: cookies[i]. Returns how many. */
+/* Takes back what was sent, at most `budget` packets: cookies[i]. Returns how many. After nic_reset
+ * or nic_close it returns what was pending; until all of it is taken, nic_tx answers -NIC_ENOSPC
+ * and nic_open -NIC_EBUSY. */
 uint32_t nic_tx_clean(struct nic_device* dev, void** cookies, uint32_t budget);
+/* True when the oldest packet is still the one of the previous call although the link is up and no
+ * PAUSE holds the transmitter: then nic_reset is in order. Call it every second or so. */
+bool nic_tx_hung(struct nic_device* dev);
 
-/* Takes up to `budget` received buffers and refills the ring (one doorbell). Returns how many. */
+/* Takes up to `budget` received buffers and refills the ring (at most one doorbell, none while few
+ * are missing). Returns how many. A frame is handed over whole, the last buffer without
+ * NIC_RX_MORE, or not at all; a budget of NIC_RX_MAX_PARTS is enough for any frame. */
 uint32_t nic_rx(struct nic_device* dev, struct nic_rx_packet* packets, uint32_t budget);
 
-/* To be called by the platform's handler of vector `vector` (0 for MSI and INTx): acknowledges,
- * masks what it reports, and says what to do. 0: the interrupt was not ours (shared INTx). */
+/* To be called by the platform's handler of vector `vector` (0 for MSI and INTx; with MSI-X 0 is
+ * receive, 1 transmit, 2 everything else): acknowledges, masks RX and TX if it reports them, and
+ * says what to do. 0: the interrupt was not ours (shared INTx). */
 uint32_t nic_interrupt(struct nic_device* dev, uint32_t vector);
-/* Unmasks again what nic_interrupt masked, when the poll is done. */
+/* Unmasks RX and TX again when the poll is done; what came meanwhile interrupts at once. Other
+ * events are never masked. */
 void nic_interrupt_enable(struct nic_device* dev, uint32_t events);
 
 /* Reads the link from the PHY and programs the MAC to it; call on NIC_EVENT_LINK and every 2 s. */
@@ -152,5 +170,9 @@ const struct nic_counters* nic_counters(const struct nic_device* dev);
 /* Visits the chip's statistics by their datasheet names. */
 void nic_stats_visit(const struct nic_device* dev,
                      void (*visit)(void* ctx, const char* name, uint64_t value), void* ctx);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* NIC_DRIVER_H */

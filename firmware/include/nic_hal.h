@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum nic_dma_direction { NIC_DMA_TO_DEVICE = 1, NIC_DMA_FROM_DEVICE = 2 };
 enum nic_irq_mode { NIC_IRQ_INTX = 0, NIC_IRQ_MSI = 1, NIC_IRQ_MSIX = 2 };
 
@@ -53,5 +57,9 @@ struct nic_hal {
 
     void (*log)(void* ctx, int level, const char* text); /* 0 error .. 3 debug; may be NULL */
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* NIC_HAL_H */
