@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-/* A descriptor is an array of little-endian words of 64 bits; a field lies in word
- * <field>_WORD: NIC_DESCRIPTOR_GET(NIC_RX_LEGACY_LENGTH, words[NIC_RX_LEGACY_LENGTH_WORD]).
- * The words are in the order of the CPU: convert when it is not little-endian. */
+/* A descriptor is an array of little-endian words of 64 bits; a field lies in its word _WORD:
+ * NIC_DESCRIPTOR_GET(NIC_RX_LEGACY_LENGTH, words[NIC_RX_LEGACY_LENGTH_WORD]). The words are in
+ * the order of the CPU: convert when it is not little-endian. */
 #define NIC_DESCRIPTOR_GET(field, word) (((word) & field##_MASK) >> field##_SHIFT)
 #define NIC_DESCRIPTOR_PUT(field, value) \
     (((uint64_t)(value) << field##_SHIFT) & field##_MASK)

@@ -105,6 +105,20 @@ struct Map {
     std::uint32_t bar;
     std::uint32_t size_bytes;  ///< Of the BAR; offsets beyond read 0.
     std::uint32_t word_count;  ///< Of all rows together.
+    const char* title;
+};
+
+/// Everything that the contract of one part says, for those who print or check it.
+struct Contract {
+    const char* device;
+    const Register* const* registers;
+    std::uint32_t register_count;
+    const Field* const* fields;
+    std::uint32_t field_count;
+    const FieldValue* values;
+    std::uint32_t value_count;
+    const Map* const* maps;
+    std::uint32_t map_count;
 };
 
 }  // namespace doorbell::regs

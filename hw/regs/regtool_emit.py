@@ -26,7 +26,8 @@ def cpp_registers(contract):
                f"{'true' if r.keep else 'false'},")
         yield f"    {access_expression(r)}, {r.index}, {r.slot}}};"
         for f in r.fields:
-            yield f"inline constexpr Field {r.name}_{f.name}{{{r.name}, \"{f.name}\", {f.lsb}, {f.width},"
+            yield (f"inline constexpr Field {r.name}_{f.name}{{"
+                   f"{r.name}, \"{f.name}\", {f.lsb}, {f.width},")
             yield from literal(f.desc, "    ", "};")
             for value, code in f.values.items():
                 yield f"inline constexpr std::uint32_t {r.name}_{f.name}_{value} = {code};"
@@ -58,8 +59,16 @@ def cpp_registers(contract):
         words = sum(r.count for r in registers)
         yield f"\n/// BAR {bar}: {BAR_TITLES[bar]}."
         yield (f"inline constexpr Map {name}{{kAll + {first}, {len(registers)}, {where}, "
-               f"{len(aliases)}, {bar}, {size:#x}, {words}}};")
+               f"{len(aliases)}, {bar}, {size:#x}, {words},")
+        yield f'    "{BAR_TITLES[bar]}"}};'
         first += len(registers)
+    maps = ", ".join(f"&{BAR_MAPS[bar]}" for bar in contract.bars)
+    yield f"inline constexpr const Map* kMaps[] = {{{maps}}};\n"
+    values = sum(len(f.values) for r in contract.registers for f in r.fields)
+    fields = sum(len(r.fields) for r in contract.registers)
+    yield f"inline constexpr regs::Contract kContract{{\"{contract.device}\","
+    yield f"    kAll, {len(contract.registers)}, kFields, {fields}, kFieldValues, {values},"
+    yield f"    kMaps, {len(contract.bars)}}};"
     yield f"\n}}  // namespace doorbell::regs::{contract.device}"
 
 
@@ -97,8 +106,9 @@ def c_registers(contract):
     yield f"/* {BANNER} */"
     yield "/* clang-format off */"
     yield "#ifndef NIC_REGS_H\n#define NIC_REGS_H\n"
-    yield "/* Offsets are in bytes within the BAR that the section names. A field is a mask and a shift:"
-    yield " * NIC_FIELD_GET(NIC_RCTL_BSIZE, word), NIC_FIELD_PUT(NIC_RCTL_BSIZE, value). */"
+    yield from block_comment(
+        "Offsets are in bytes within the BAR that the section names. A field is a mask and a "
+        "shift: NIC_FIELD_GET(NIC_RCTL_BSIZE, word), NIC_FIELD_PUT(NIC_RCTL_BSIZE, value).")
     yield "#define NIC_FIELD_GET(field, word) (((word) & field##_MASK) >> field##_SHIFT)"
     yield "#define NIC_FIELD_PUT(field, value) (((value) << field##_SHIFT) & field##_MASK)"
     for bar, size in contract.bars.items():
@@ -125,9 +135,10 @@ def c_descriptors(contract):
     yield f"/* {BANNER} */"
     yield "/* clang-format off */"
     yield "#ifndef NIC_DESCRIPTORS_H\n#define NIC_DESCRIPTORS_H\n\n#include <stdint.h>\n"
-    yield "/* A descriptor is an array of little-endian words of 64 bits; a field lies in word"
-    yield " * <field>_WORD: NIC_DESCRIPTOR_GET(NIC_RX_LEGACY_LENGTH, words[NIC_RX_LEGACY_LENGTH_WORD])."
-    yield " * The words are in the order of the CPU: convert when it is not little-endian. */"
+    yield from block_comment(
+        "A descriptor is an array of little-endian words of 64 bits; a field lies in its word "
+        "_WORD: NIC_DESCRIPTOR_GET(NIC_RX_LEGACY_LENGTH, words[NIC_RX_LEGACY_LENGTH_WORD]). The words are "
+        "in the order of the CPU: convert when it is not little-endian.")
     yield "#define NIC_DESCRIPTOR_GET(field, word) (((word) & field##_MASK) >> field##_SHIFT)"
     yield "#define NIC_DESCRIPTOR_PUT(field, value) \\"
     yield "    (((uint64_t)(value) << field##_SHIFT) & field##_MASK)"
@@ -163,8 +174,8 @@ def markdown(contract):
         for r in contract.of_bar(bar):
             words = "1" if r.count == 1 else f"{r.count} x {r.stride:#x}"
             name = f"[{r.name}](#{r.name.lower()})" if r.fields else r.name
-            yield (f"| {r.offset:#07x} | {name} | {words} | {access_summary(r)} | {reset_text(r)} | "
-                   f"{'keeps' if r.keep else 'resets'} | {r.group} | {r.desc} |")
+            yield (f"| {r.offset:#07x} | {name} | {words} | {access_summary(r)} | "
+                   f"{reset_text(r)} | {'keeps' if r.keep else 'resets'} | {r.group} | {r.desc} |")
     yield "\n## Registers"
     for r in contract.registers:
         if r.fields:
@@ -225,12 +236,12 @@ INTRODUCTION = [
     "| rc | the value, then clears it | ignored |",
     "| rc_hook | the value; the owning block decides what it clears | the owning block decides |",
     "",
-    "Bits outside all fields are reserved: they read 0 and ignore writes, unless the register says",
-    "that they are stored. Offsets that no register has read 0 and ignore writes. A reset value",
+    "Bits outside all fields are reserved: they read 0 and ignore writes, unless the register",
+    "says that they are stored. Offsets that no register has read 0 and ignore writes. A reset value",
     "called open is not specified: the model has zero after power-on and keeps the word over a",
-    "software reset. Sections are those of the functional specification; in a source, D is the Intel",
-    "datasheet with its section, L, P and I are the Linux, DPDK and iPXE drivers, Q and N are QEMU and",
-    "NuttX, K is general knowledge of the family.",
+    "software reset. Sections are those of the functional specification; in a source, D is the",
+    "Intel datasheet with its section, L, P and I are the Linux, DPDK and iPXE drivers, Q and N",
+    "are QEMU and NuttX, K is general knowledge of the family.",
 ]
 
 

@@ -7,8 +7,8 @@ ACCESS = ("rw", "ro", "wo", "rw1c", "rw1s", "rw0c", "sc", "rc", "rc_hook")
 UNREADABLE = ("wo", "sc")  # such bits are never 1 in storage
 ALL_BITS = 0xFFFFFFFF
 
-REGISTER_KEYS = {"bar", "offset", "array", "aliases", "group", "reset", "software_reset", "reserved",
-                 "access", "desc", "source", "confidence", "fields"}
+REGISTER_KEYS = {"bar", "offset", "array", "aliases", "group", "reset", "software_reset",
+                 "reserved", "access", "desc", "source", "confidence", "fields"}
 FIELD_KEYS = {"bits", "name", "access", "values", "desc"}
 DESCRIPTOR_KEYS = {"words", "section", "desc", "like", "rename", "fields"}
 DESCRIPTOR_FIELD_KEYS = {"word", "bits", "name", "values", "overlay", "desc"}
@@ -119,8 +119,8 @@ def read_register(name, row, bars):
     offset = aligned(name, "offset", integer(name, row, "offset"))
     access = row.get("access")
     require(access in ACCESS, name, f"access is {access!r}, not one of {', '.join(ACCESS)}")
-    require(row.get("software_reset", "keep") == "keep", name, "software_reset can only be \"keep\"")
-    require(row.get("reserved", "stored") == "stored", name, "reserved can only be \"stored\"")
+    require(row.get("software_reset", "keep") == "keep", name, "software_reset is not \"keep\"")
+    require(row.get("reserved", "stored") == "stored", name, "reserved is not \"stored\"")
     fields = read_fields(name, row.get("fields", []), access)
     reset_is_open = row.get("reset") == "undefined"
     register = RegisterRow(

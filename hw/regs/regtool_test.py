@@ -154,8 +154,8 @@ class Fresh(unittest.TestCase):
         made = subprocess.run([sys.executable, str(base / "event_schema.py"),
                                str(base / "events.toml")], check=True, capture_output=True).stdout
         self.assertTrue((base / "generated/events.hpp").read_bytes() == made,
-                        "hw/base/generated/events.hpp is stale; run: python3 hw/base/event_schema.py"
-                        " hw/base/events.toml > hw/base/generated/events.hpp")
+                        "hw/base/generated/events.hpp is stale; run: python3 hw/base/"
+                        "event_schema.py hw/base/events.toml > hw/base/generated/events.hpp")
 
 
 if __name__ == "__main__":

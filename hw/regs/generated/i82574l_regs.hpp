@@ -2829,12 +2829,20 @@ inline constexpr Alias kMapAliases[] = {
 };
 
 /// BAR 0: register file.
-inline constexpr Map kMap{kAll + 0, 209, kMapAliases, 22, 0, 0x20000, 11803};
+inline constexpr Map kMap{kAll + 0, 209, kMapAliases, 22, 0, 0x20000, 11803,
+    "register file"};
 
 /// BAR 2: I/O window.
-inline constexpr Map kIoMap{kAll + 209, 2, nullptr, 0, 2, 0x20, 2};
+inline constexpr Map kIoMap{kAll + 209, 2, nullptr, 0, 2, 0x20, 2,
+    "I/O window"};
 
 /// BAR 3: MSI-X table.
-inline constexpr Map kMsixMap{kAll + 211, 5, nullptr, 0, 3, 0x4000, 21};
+inline constexpr Map kMsixMap{kAll + 211, 5, nullptr, 0, 3, 0x4000, 21,
+    "MSI-X table"};
+inline constexpr const Map* kMaps[] = {&kMap, &kIoMap, &kMsixMap};
+
+inline constexpr regs::Contract kContract{"i82574l",
+    kAll, 216, kFields, 537, kFieldValues, 46,
+    kMaps, 3};
 
 }  // namespace doorbell::regs::i82574l
