@@ -137,8 +137,8 @@ def c_descriptors(contract):
     yield "#ifndef NIC_DESCRIPTORS_H\n#define NIC_DESCRIPTORS_H\n\n#include <stdint.h>\n"
     yield from block_comment(
         "A descriptor is an array of little-endian words of 64 bits; a field lies in its word "
-        "_WORD: NIC_DESCRIPTOR_GET(NIC_RX_LEGACY_LENGTH, words[NIC_RX_LEGACY_LENGTH_WORD]). The words are "
-        "in the order of the CPU: convert when it is not little-endian.")
+        "_WORD: NIC_DESCRIPTOR_GET(NIC_RX_LEGACY_LENGTH, words[NIC_RX_LEGACY_LENGTH_WORD]). "
+        "The words are in the order of the CPU: convert when it is not little-endian.")
     yield "#define NIC_DESCRIPTOR_GET(field, word) (((word) & field##_MASK) >> field##_SHIFT)"
     yield "#define NIC_DESCRIPTOR_PUT(field, value) \\"
     yield "    (((uint64_t)(value) << field##_SHIFT) & field##_MASK)"
@@ -237,9 +237,9 @@ INTRODUCTION = [
     "| rc_hook | the value; the owning block decides what it clears | the owning block decides |",
     "",
     "Bits outside all fields are reserved: they read 0 and ignore writes, unless the register",
-    "says that they are stored. Offsets that no register has read 0 and ignore writes. A reset value",
-    "called open is not specified: the model has zero after power-on and keeps the word over a",
-    "software reset. Sections are those of the functional specification; in a source, D is the",
+    "says that they are stored. Offsets that no register has read 0 and ignore writes. A reset",
+    "value called open is not specified: the model has zero after power-on and keeps the word over",
+    "a software reset. Sections are those of the functional specification; in a source, D is the",
     "Intel datasheet with its section, L, P and I are the Linux, DPDK and iPXE drivers, Q and N",
     "are QEMU and NuttX, K is general knowledge of the family.",
 ]
