@@ -1,5 +1,6 @@
-// The register map typed from the specification (sections 2.2 to 2.14), not from the contract: that
-// contract and code agree proves nothing about the chip. Data of register_spec_test.cpp.
+// The register map as the specification has it, not the contract: that contract and code agree
+// proves nothing about the chip. Rows and layouts are transcribed from the tables of sections 2.2 to
+// 2.14, the rest is typed from the text of the sections named. Data of register_spec_test.cpp.
 #pragma once
 
 #include <cstdint>
