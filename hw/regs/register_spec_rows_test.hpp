@@ -1,6 +1,6 @@
 // The register map as the specification has it, not the contract: that contract and code agree
-// proves nothing about the chip. Rows and layouts are transcribed from the tables of sections 2.2 to
-// 2.14, the rest is typed from the text of the sections named. Data of register_spec_test.cpp.
+// proves nothing about the chip. Rows and layouts are transcribed from the tables of sections 2.2
+// to 2.14, the rest is typed from the text of the sections named. Data of register_spec_test.cpp.
 #pragma once
 
 #include <cstdint>
