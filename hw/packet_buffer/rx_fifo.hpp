@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "hw/base/stats_port.hpp"
+#include "hw/packet_buffer/packet_buffer.hpp"
+
+namespace doorbell {
+
+/// The receive FIFO: entries in order of arrival, each with its room in the packet buffer. An entry
+/// (`Entry` is movable and default-made) keeps its place from the last bit of its frame until its
+/// data is in host memory.
+///
+///      first_                                   first_ + size_     positions modulo kEntries
+///     | oldest entry ...............  newest entry |
+template <typename Entry>
+class RxFifo {
+public:
+    /// 40 KB hold 512 frames of 64 bytes. Only runts of RCTL.SBP are smaller: more of them than
+    /// entries count as an overrun.
+    static constexpr std::uint32_t kEntries = 512;
+
+    RxFifo(StatsPort& stats, EventPort events)
+        : space_(Direction::kRx, events), stats_(stats), slots_(kEntries) {}
+
+    void reset(std::uint32_t capacity_bytes) {
+        for (; size_ > 0; size_--) slots_[wrap(first_ + size_ - 1)].entry = Entry{};
+        first_ = 0;
+        space_.reset(capacity_bytes);
+    }
+
+    [[nodiscard]] bool empty() const { return size_ == 0; }
+    [[nodiscard]] std::uint32_t size() const { return size_; }
+    [[nodiscard]] const FifoSpace& space() const { return space_; }
+    [[nodiscard]] FifoSpace& space() { return space_; }
+
+    /// False when the frame does not fit: it is lost, and counted in MPC.
+    [[nodiscard]] bool push(Entry&& entry, std::uint32_t wire_bytes, Picoseconds now_ps) {
+        const std::uint32_t bytes = packet_buffer_bytes(wire_bytes);
+        if (size_ == kEntries || !space_.reserve(bytes, now_ps)) {
+            stats_.count(Stat::kMPC);
+            return false;
+        }
+        Slot& slot = slots_[wrap(first_ + size_)];
+        slot.entry = std::move(entry);
+        slot.bytes = bytes;
+        size_++;
+        return true;
+    }
+
+    /// The entry `age` places behind the oldest.
+    [[nodiscard]] Entry& at(std::uint32_t age) {
+        assert(age < size_);
+        return slots_[wrap(first_ + age)].entry;
+    }
+    /// A name of an entry that holds as long as the entry is in the FIFO.
+    [[nodiscard]] std::uint32_t position(std::uint32_t age) const { return wrap(first_ + age); }
+    [[nodiscard]] Entry& by_position(std::uint32_t position) {
+        assert(position < kEntries);
+        return slots_[position].entry;
+    }
+
+    void pop(Picoseconds now_ps) {
+        assert(size_ > 0);
+        Slot& slot = slots_[first_];
+        slot.entry = Entry{};
+        first_ = wrap(first_ + 1);
+        size_--;
+        space_.release(slot.bytes, now_ps);
+    }
+
+private:
+    struct Slot {
+        Entry entry;
+        std::uint32_t bytes = 0;
+    };
+    static std::uint32_t wrap(std::uint32_t position) { return position % kEntries; }
+
+    FifoSpace space_;
+    StatsPort& stats_;
+    std::vector<Slot> slots_;
+    std::uint32_t first_ = 0;
+    std::uint32_t size_ = 0;
+};
+
+}  // namespace doorbell

@@ -1,0 +1,82 @@
+#include "hw/stats/statistics.hpp"
+
+#include <array>
+#include <cassert>
+#include <cstdint>
+#include <limits>
+
+#include "hw/regs/generated/i82574l_regs.hpp"
+
+namespace doorbell {
+namespace {
+
+using namespace regs::i82574l;
+
+/// Where a counter lives; `high` of a 64-bit octet counter is its second half.
+struct Place {
+    const regs::Register* low = nullptr;
+    const regs::Register* high = nullptr;
+};
+
+constexpr std::size_t kStats = static_cast<std::size_t>(Stat::kCount);
+
+// In the order of `Stat`: a static_assert below holds the two together.
+constexpr std::array<Place, kStats> kPlaces = {{
+    {&CRCERRS},         {&ALGNERRC},        {&SYMERRS}, {&RXERRC},  {&MPC},     {&SCC},
+    {&ECOL},            {&MCC},             {&LATECOL}, {&COLC},    {&DC},      {&TNCRS},
+    {&SEC},             {&CEXTERR},         {&RLEC},    {&XONRXC},  {&XONTXC},  {&XOFFRXC},
+    {&XOFFTXC},         {&FCRUC},           {&PRC64},   {&PRC127},  {&PRC255},  {&PRC511},
+    {&PRC1023},         {&PRC1522},         {&GPRC},    {&BPRC},    {&MPRC},    {&GPTC},
+    {&GORCL, &GORCH},   {&GOTCL, &GOTCH},   {&RNBC},    {&RUC},     {&RFC},     {&ROC},
+    {&RJC},             {&MGTPRC},          {&MGTPDC},  {&MGTPTC},  {&TORL, &TORH},
+    {&TOTL, &TOTH},     {&TPR},             {&TPT},     {&PTC64},   {&PTC127},  {&PTC255},
+    {&PTC511},          {&PTC1023},         {&PTC1522}, {&MPTC},    {&BPTC},    {&TSCTC},
+    {&TSCTFC},          {&IAC},             {&ICRXPTC}, {&ICRXATC}, {&ICTXPTC}, {&ICTXATC},
+    {&ICTXQEC},         {&ICTXQMTC},        {&ICRXDMTC}, {&ICRXOC},
+}};
+static_assert(kPlaces[static_cast<std::size_t>(Stat::kICRXOC)].low == &ICRXOC);
+static_assert(kPlaces[static_cast<std::size_t>(Stat::kTOT)].high == &TOTH);
+static_assert(kPlaces[static_cast<std::size_t>(Stat::kGPTC)].low == &GPTC);
+
+const Place& place_of(Stat stat) {
+    const std::size_t index = static_cast<std::size_t>(stat);
+    assert(index < kStats);
+    return kPlaces[index];
+}
+
+}  // namespace
+
+Statistics::Statistics(regs::RegisterFile& registers, const StatisticsParams& params)
+    : registers_(registers) {
+    if (!params.u21_high_read_clears_pair) return;
+    for (const Place& place : kPlaces) {
+        if (place.high == nullptr) continue;
+        const regs::Register& low = *place.low;
+        registers.on_read(*place.high, [&registers, &low](std::uint32_t, std::uint32_t stored) {
+            registers.poke(low, 0);
+            return stored;  // The contract clears the high half itself.
+        });
+    }
+}
+
+void Statistics::count(Stat stat, std::uint64_t amount) {
+    const Place& place = place_of(stat);
+    const std::uint64_t limit = place.high == nullptr
+                                    ? std::uint64_t{std::numeric_limits<std::uint32_t>::max()}
+                                    : std::numeric_limits<std::uint64_t>::max();
+    const std::uint64_t before = value(stat);
+    const std::uint64_t after = amount > limit - before ? limit : before + amount;
+    registers_.poke(*place.low, static_cast<std::uint32_t>(after));
+    if (place.high != nullptr) {
+        registers_.poke(*place.high, static_cast<std::uint32_t>(after >> 32));
+    }
+}
+
+std::uint64_t Statistics::value(Stat stat) const {
+    const Place& place = place_of(stat);
+    const std::uint64_t low = registers_.word(*place.low);
+    if (place.high == nullptr) return low;
+    return low | std::uint64_t{registers_.word(*place.high)} << 32;
+}
+
+}  // namespace doorbell
