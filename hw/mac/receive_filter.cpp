@@ -92,19 +92,32 @@ DropReason vlan_error(const FilterConfig& config, const Frame& frame) {
 
 const char* drop_reason_name(DropReason reason) {
     switch (reason) {
-        case DropReason::kNone: return "none";
-        case DropReason::kReceiverOff: return "receiver_off";
-        case DropReason::kUndersize: return "undersize";
-        case DropReason::kFragment: return "fragment";
-        case DropReason::kOversize: return "oversize";
-        case DropReason::kJabber: return "jabber";
-        case DropReason::kCrcError: return "crc_error";
-        case DropReason::kMacControl: return "mac_control";
-        case DropReason::kAddress: return "address_filter";
-        case DropReason::kVlan: return "vlan_filter";
-        case DropReason::kCfi: return "cfi";
-        case DropReason::kOverrun: return "fifo_overrun";
-        case DropReason::kCount: break;
+        case DropReason::kNone:
+            return "none";
+        case DropReason::kReceiverOff:
+            return "receiver_off";
+        case DropReason::kUndersize:
+            return "undersize";
+        case DropReason::kFragment:
+            return "fragment";
+        case DropReason::kOversize:
+            return "oversize";
+        case DropReason::kJabber:
+            return "jabber";
+        case DropReason::kCrcError:
+            return "crc_error";
+        case DropReason::kMacControl:
+            return "mac_control";
+        case DropReason::kAddress:
+            return "address_filter";
+        case DropReason::kVlan:
+            return "vlan_filter";
+        case DropReason::kCfi:
+            return "cfi";
+        case DropReason::kOverrun:
+            return "fifo_overrun";
+        case DropReason::kCount:
+            break;
     }
     return "unknown";
 }
@@ -142,11 +155,21 @@ ReceiveVerdict judge_frame(const FilterConfig& config, const Frame& frame) {
 
 void count_verdict(StatsPort& stats, const ReceiveVerdict& verdict) {
     switch (verdict.reason) {
-        case DropReason::kUndersize: stats.count(Stat::kRUC); break;
-        case DropReason::kFragment: stats.count(Stat::kRFC); break;
-        case DropReason::kOversize: stats.count(Stat::kROC); break;
-        case DropReason::kJabber: stats.count(Stat::kRJC); break;
-        case DropReason::kCrcError: stats.count(Stat::kCRCERRS); break;
+        case DropReason::kUndersize:
+            stats.count(Stat::kRUC);
+            break;
+        case DropReason::kFragment:
+            stats.count(Stat::kRFC);
+            break;
+        case DropReason::kOversize:
+            stats.count(Stat::kROC);
+            break;
+        case DropReason::kJabber:
+            stats.count(Stat::kRJC);
+            break;
+        case DropReason::kCrcError:
+            stats.count(Stat::kCRCERRS);
+            break;
         case DropReason::kNone:
         case DropReason::kReceiverOff:
         case DropReason::kMacControl:
@@ -154,7 +177,8 @@ void count_verdict(StatsPort& stats, const ReceiveVerdict& verdict) {
         case DropReason::kVlan:
         case DropReason::kCfi:
         case DropReason::kOverrun:
-        case DropReason::kCount: break;
+        case DropReason::kCount:
+            break;
     }
     const bool length_error =
         verdict.reason == DropReason::kUndersize || verdict.reason == DropReason::kOversize;

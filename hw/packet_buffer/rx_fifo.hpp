@@ -37,18 +37,22 @@ public:
     [[nodiscard]] const FifoSpace& space() const { return space_; }
     [[nodiscard]] FifoSpace& space() { return space_; }
 
-    /// False when the frame does not fit: it is lost, and counted in MPC.
-    [[nodiscard]] bool push(Entry&& entry, std::uint32_t wire_bytes, Picoseconds now_ps) {
-        const std::uint32_t bytes = packet_buffer_bytes(wire_bytes);
-        if (size_ == kEntries || !space_.reserve(bytes, now_ps)) {
-            stats_.count(Stat::kMPC);
-            return false;
-        }
+    /// False when a frame does not fit: it is lost, and counted in MPC.
+    [[nodiscard]] bool admit(std::uint32_t wire_bytes) {
+        const bool room =
+            size_ < kEntries && packet_buffer_bytes(wire_bytes) <= space_.free_bytes();
+        if (!room) stats_.count(Stat::kMPC);
+        return room;
+    }
+    /// Adds the youngest entry; its frame has been admitted.
+    void push(Entry&& entry, std::uint32_t wire_bytes, Picoseconds now_ps) {
         Slot& slot = slots_[wrap(first_ + size_)];
+        slot.bytes = packet_buffer_bytes(wire_bytes);
+        const bool reserved = space_.reserve(slot.bytes, now_ps);
+        assert(size_ < kEntries && reserved);
+        static_cast<void>(reserved);
         slot.entry = std::move(entry);
-        slot.bytes = bytes;
         size_++;
-        return true;
     }
 
     /// The entry `age` places behind the oldest.

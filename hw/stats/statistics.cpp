@@ -22,17 +22,17 @@ constexpr std::size_t kStats = static_cast<std::size_t>(Stat::kCount);
 
 // In the order of `Stat`: a static_assert below holds the two together.
 constexpr std::array<Place, kStats> kPlaces = {{
-    {&CRCERRS},         {&ALGNERRC},        {&SYMERRS}, {&RXERRC},  {&MPC},     {&SCC},
-    {&ECOL},            {&MCC},             {&LATECOL}, {&COLC},    {&DC},      {&TNCRS},
-    {&SEC},             {&CEXTERR},         {&RLEC},    {&XONRXC},  {&XONTXC},  {&XOFFRXC},
-    {&XOFFTXC},         {&FCRUC},           {&PRC64},   {&PRC127},  {&PRC255},  {&PRC511},
-    {&PRC1023},         {&PRC1522},         {&GPRC},    {&BPRC},    {&MPRC},    {&GPTC},
-    {&GORCL, &GORCH},   {&GOTCL, &GOTCH},   {&RNBC},    {&RUC},     {&RFC},     {&ROC},
-    {&RJC},             {&MGTPRC},          {&MGTPDC},  {&MGTPTC},  {&TORL, &TORH},
-    {&TOTL, &TOTH},     {&TPR},             {&TPT},     {&PTC64},   {&PTC127},  {&PTC255},
-    {&PTC511},          {&PTC1023},         {&PTC1522}, {&MPTC},    {&BPTC},    {&TSCTC},
-    {&TSCTFC},          {&IAC},             {&ICRXPTC}, {&ICRXATC}, {&ICTXPTC}, {&ICTXATC},
-    {&ICTXQEC},         {&ICTXQMTC},        {&ICRXDMTC}, {&ICRXOC},
+    {&CRCERRS},       {&ALGNERRC},      {&SYMERRS}, {&RXERRC},  {&MPC},         {&SCC},
+    {&ECOL},          {&MCC},           {&LATECOL}, {&COLC},    {&DC},          {&TNCRS},
+    {&SEC},           {&CEXTERR},       {&RLEC},    {&XONRXC},  {&XONTXC},      {&XOFFRXC},
+    {&XOFFTXC},       {&FCRUC},         {&PRC64},   {&PRC127},  {&PRC255},      {&PRC511},
+    {&PRC1023},       {&PRC1522},       {&GPRC},    {&BPRC},    {&MPRC},        {&GPTC},
+    {&GORCL, &GORCH}, {&GOTCL, &GOTCH}, {&RNBC},    {&RUC},     {&RFC},         {&ROC},
+    {&RJC},           {&MGTPRC},        {&MGTPDC},  {&MGTPTC},  {&TORL, &TORH}, {&TOTL, &TOTH},
+    {&TPR},           {&TPT},           {&PTC64},   {&PTC127},  {&PTC255},      {&PTC511},
+    {&PTC1023},       {&PTC1522},       {&MPTC},    {&BPTC},    {&TSCTC},       {&TSCTFC},
+    {&IAC},           {&ICRXPTC},       {&ICRXATC}, {&ICTXPTC}, {&ICTXATC},     {&ICTXQEC},
+    {&ICTXQMTC},      {&ICRXDMTC},      {&ICRXOC},
 }};
 static_assert(kPlaces[static_cast<std::size_t>(Stat::kICRXOC)].low == &ICRXOC);
 static_assert(kPlaces[static_cast<std::size_t>(Stat::kTOT)].high == &TOTH);

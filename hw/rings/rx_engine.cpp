@@ -1,0 +1,377 @@
+#include "hw/rings/rx_engine.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <string>
+
+#include "hw/base/generated/events.hpp"
+#include "hw/mac/vlan.hpp"
+#include "hw/regs/generated/i82574l_regs.hpp"
+#include "hw/rings/ring_registers.hpp"
+#include "hw/stats/frame_counts.hpp"
+
+namespace doorbell {
+
+using namespace regs::i82574l;
+
+RxEngine::RxEngine(regs::RegisterFile& registers, Timeline& timeline, DmaPort& dma,
+                   CausePort& causes, StatsPort& stats, const DeviceState& state, EventPort events,
+                   const QueueEngineParams& params)
+    : registers_(registers),
+      timeline_(timeline),
+      dma_(dma),
+      causes_(causes),
+      stats_(stats),
+      state_(state),
+      events_(events),
+      params_(params),
+      ring0_(Direction::kRx, 0, params.descriptor_cache, timeline, dma, events, *this),
+      ring1_(Direction::kRx, 1, params.descriptor_cache, timeline, dma, events, *this),
+      rings_{&ring0_, &ring1_},
+      fifo_(stats, events) {
+    install_hooks();
+}
+
+// --- registers ----------------------------------------------------------------------------------
+
+void RxEngine::install_hooks() {
+    using Write = regs::RegisterFile::Write;
+    for (const regs::Register* reg : {&RDBAL, &RDBAH, &RDLEN, &RDH}) {
+        registers_.on_write(*reg, [this](const Write& write) { restart_ring(write.index); });
+    }
+    registers_.on_write(RDT, [this](const Write& write) {
+        rings_[write.index]->set_tail(RDT_RDT.get(write.now));
+        run();
+    });
+    for (const regs::Register* reg :
+         {&RCTL, &CTRL, &RXDCTL, &RXCSUM, &RFCTL, &RDTR, &RSRPD, &VET, &FCAL, &FCAH, &FCT}) {
+        registers_.on_write(*reg, [this](const Write&) { configure(); });
+    }
+    for (const regs::Register* reg : {&RAL, &RAH}) {
+        registers_.on_write(
+            *reg, [this](const Write&) { decode_receive_addresses(config_.filter, registers_); });
+    }
+    registers_.on_write(MTA, [this](const Write& write) {
+        config_.filter.multicast_table[write.index] = write.now;
+    });
+    registers_.on_write(
+        VFTA, [this](const Write& write) { config_.filter.vlan_table[write.index] = write.now; });
+}
+
+void RxEngine::decode() {
+    decode_rx_control(config_, registers_, params_);
+    for (std::uint32_t q = 0; q < kRxQueues; q++) {
+        const std::uint32_t unit = registers_.get(RXDCTL_GRAN, q) != 0
+                                       ? 1
+                                       : descriptors_per_line(params_.cache_line_bytes);
+        rings_[q]->set_thresholds({registers_.get(RXDCTL_PTHRESH, q) * unit,
+                                   registers_.get(RXDCTL_HTHRESH, q) * unit,
+                                   registers_.get(RXDCTL_WTHRESH, q) * unit});
+    }
+}
+
+void RxEngine::configure() {
+    decode();
+    decode_receive_addresses(config_.filter, registers_);
+    run();
+}
+
+void RxEngine::restart_ring(std::uint32_t queue) {
+    // A frame that has part of its data in the old ring's buffers starts again in the new ring's.
+    for (std::uint32_t age = in_store_; age < fifo_.size(); age++) {
+        if (fifo_.at(age).queue == queue) fifo_.at(age).offset = 0;
+    }
+    rings_[queue]->restart(rx_geometry(registers_, queue), registers_.get(RDH_RDH, queue));
+    run();
+}
+
+void RxEngine::reset(std::uint32_t fifo_bytes) {
+    epoch_++;
+    for (DescriptorRing* ring : rings_) ring->reset();
+    fifo_.reset(fifo_bytes);
+    in_store_ = 0;
+    again_ = false;
+    decode();
+    decode_receive_addresses(config_.filter, registers_);
+    decode_filter_tables(config_.filter, registers_);
+    for (std::uint32_t q = 0; q < kRxQueues; q++) {
+        rings_[q]->restart(rx_geometry(registers_, q), registers_.get(RDH_RDH, q));
+    }
+}
+
+bool RxEngine::may_run() const {
+    return config_.filter.enabled && state_.bus_master;
+}
+
+// --- a frame arrives ----------------------------------------------------------------------------
+
+/// The order of specification 7.1.
+void RxEngine::receive(FramePtr frame) {
+    const Picoseconds now_ps = timeline_.now_ps();
+    const std::uint32_t wire_bytes = frame->wire_bytes();
+    const PacketRef ref{frame->packet, frame->number};
+    events::frame_arrive(events_, now_ps, ref, wire_bytes);
+    const bool connected = state_.link_up || state_.mac_loopback || state_.phy_loopback;
+    if (!config_.filter.enabled || !connected) return drop(*frame, DropReason::kReceiverOff);
+
+    count_seen(stats_, wire_bytes);
+    const ReceiveVerdict verdict = judge_frame(config_.filter, *frame);
+    count_verdict(stats_, verdict);
+    if (!verdict.accepted) return drop(*frame, verdict.reason);
+
+    if (!fifo_.admit(wire_bytes)) {
+        drop(*frame, DropReason::kOverrun);
+        stats_.count(Stat::kICRXOC);
+        causes_.raise(ICR_RXO.mask());
+        return;
+    }
+    if (verdict.good()) count_received(stats_, *frame);
+    counters_.frames++;
+    counters_.bytes += wire_bytes;
+    Entry entry = make_entry(std::move(frame), verdict);
+    events::frame_accept(events_, now_ps, ref, entry.queue,
+                         static_cast<std::uint64_t>(verdict.rule));
+    fifo_.push(std::move(entry), wire_bytes, now_ps);
+    run();
+}
+
+void RxEngine::drop(const Frame& frame, DropReason reason) {
+    counters_.drops[static_cast<std::size_t>(reason)]++;
+    events::frame_drop(events_, timeline_.now_ps(), {frame.packet, frame.number},
+                       static_cast<std::uint64_t>(reason), frame.wire_bytes());
+}
+
+/// The frame as it will lie in host memory, and what its descriptor will say.
+RxEngine::Entry RxEngine::make_entry(FramePtr frame, const ReceiveVerdict& verdict) {
+    Entry entry;
+    entry.queue = selector_.select(*frame);
+    std::uint8_t* data = frame->data();
+    std::uint32_t size = frame->size_bytes();
+    // The FCS is that of the frame on the wire, tag included (specification 7.2).
+    const std::uint32_t fcs = config_.strip_crc ? 0 : frame->fcs();
+    RxReport& report = entry.report;
+    std::uint32_t type_offset = ethernet::kTypeOffset;
+    if (vlan::is_tagged(data, size, config_.filter.vet)) {
+        if (config_.strip_vlan) {
+            report.vp = true;
+            report.vlan = vlan::tag(data);
+            data = vlan::strip(data);
+            size -= ethernet::kVlanTagBytes;
+        } else {
+            report.vp = params_.u13_vp_without_vme;
+            type_offset += ethernet::kVlanTagBytes;
+        }
+    }
+    report.queue = entry.queue;
+    report.pif = verdict.inexact;
+    report.packet_sum = config_.checksum.packet_sum;
+    report.crc_error = verdict.reason == DropReason::kCrcError ||
+                       verdict.reason == DropReason::kFragment ||
+                       verdict.reason == DropReason::kJabber;
+    report.data_error = !verdict.good() && !report.crc_error;
+    if (verdict.good()) {
+        report.checksum = check_received(config_.checksum, data, size, type_offset);
+    } else {
+        report.checksum.ixsm = true;
+    }
+    const std::uint8_t* end = frame->data() + Frame::kCapacityBytes;
+    if (!config_.strip_crc && end - (data + size) >= ethernet::kFcsBytes) {
+        store_le32(data + size, fcs);
+        size += ethernet::kFcsBytes;
+    }
+    entry.data = data;
+    entry.store_bytes = size;
+    entry.frame = std::move(frame);
+    return entry;
+}
+
+// --- into host memory ---------------------------------------------------------------------------
+
+void RxEngine::run() {
+    // Ports without time complete while they are called: their news waits for the next round.
+    again_ = true;
+    if (running_) return;
+    running_ = true;
+    while (again_) {
+        again_ = false;
+        if (may_run()) store_frames();
+        retire_stored();
+        for (DescriptorRing* ring : rings_) {
+            if (may_run()) ring->prefetch();
+        }
+    }
+    running_ = false;
+}
+
+void RxEngine::store_frames() {
+    while (in_store_ < fifo_.size()) {
+        Entry& entry = fifo_.at(in_store_);
+        const DescriptorRing& ring = *rings_[entry.queue];
+        if (ring.available() == 0) {
+            if (ring.untaken() == 0) wait_for_descriptor(entry);
+            return;
+        }
+        if (store_next(entry, fifo_.position(in_store_))) in_store_++;
+    }
+}
+
+/// Uses one descriptor; true when the entry needs no more of them.
+bool RxEngine::store_next(Entry& entry, std::uint32_t position) {
+    DescriptorRing& ring = *rings_[entry.queue];
+    if (config_.format == RxFormat::kPacketSplit) {
+        ring.fail(RingFault::kBadDescriptor);
+        return false;
+    }
+    const std::uint64_t number = ring.next_number();
+    std::uint8_t* descriptor = ring.bytes(number);
+    DescriptorSlot& slot = ring.slot(number);
+    const std::uint64_t address = rx_buffer_address(descriptor);
+    const bool null = address == 0;  // Skipped with nothing but DD (specification 7.2).
+    const std::uint32_t bytes =
+        null ? 0 : std::min(config_.buffer_bytes, entry.store_bytes - entry.offset);
+    const bool last = !null && entry.offset + bytes == entry.store_bytes;
+
+    RxReport report = last ? entry.report : RxReport();
+    report.queue = entry.queue;
+    report.eop = last;
+    report.length = bytes;
+    write_rx_report(descriptor, config_.format, report);
+    slot.frame_end = last;
+    const std::uint32_t before = ring.untaken();
+    ring.take();
+    ring.complete();
+    registers_.set(RDH_RDH, ring.taken_index(), entry.queue);
+    if (null) counters_.null_descriptors++;
+
+    DmaRequest request;
+    request.address = address;
+    request.size_bytes = bytes;
+    request.kind = DmaKind::kRxData;
+    request.tag = epoch_ << 16 | position;
+    request.packet = entry.frame->packet;
+    request.frame = entry.frame->number;
+    const std::uint8_t* source = entry.data + entry.offset;
+    const std::uint32_t queue = entry.queue;
+    entry.offset += bytes;
+    entry.issued = last;
+    entry.last_index = slot.index;
+    if (bytes > 0) {
+        entry.pending_writes++;
+        dma_.write(request, source, *this);
+    }
+    check_threshold(queue, before);
+    write_back(queue, last);
+    return last;
+}
+
+/// Once per frame (specification 7.5).
+void RxEngine::wait_for_descriptor(Entry& entry) {
+    if (entry.waited) return;
+    entry.waited = true;
+    counters_.shortages++;
+    stats_.count(Stat::kRNBC);
+    if (!params_.u18_rxo_on_descriptor_shortage) return;
+    stats_.count(Stat::kICRXOC);
+    causes_.raise(ICR_RXO.mask());
+}
+
+/// RXDMT0 when the free descriptors fall to the RDMTS fraction of the ring; in MSI-X mode RXQn
+/// takes its place (specification 7.8).
+void RxEngine::check_threshold(std::uint32_t queue, std::uint32_t before) {
+    const DescriptorRing& ring = *rings_[queue];
+    const std::uint32_t threshold = ring.geometry().count() >> config_.threshold_shift;
+    if (before <= threshold || ring.untaken() > threshold || state_.msix_enabled) return;
+    stats_.count(Stat::kICRXDMTC);
+    causes_.raise(ICR_RXDMT0.mask());
+}
+
+/// Specification 5.9. What stays behind is flushed when RDTR or RADV expires.
+void RxEngine::write_back(std::uint32_t queue, bool frame_end) {
+    DescriptorRing& ring = *rings_[queue];
+    const std::uint32_t threshold = ring.thresholds().write_back;
+    const bool at_once = frame_end && (config_.immediate || threshold == 0);
+    if (at_once || (threshold > 0 && ring.unwritten() >= threshold)) ring.write_back();
+}
+
+void RxEngine::dma_complete(const DmaCompletion& completion) {
+    if (completion.tag >> 16 != (epoch_ & 0xffff)) return;
+    Entry& entry = fifo_.by_position(completion.tag & 0xffff);
+    entry.pending_writes--;
+    if (completion.status != DmaStatus::kOk) {
+        entry.failed = true;
+        rings_[entry.queue]->fail(RingFault::kData);
+    }
+    run();
+}
+
+/// Frames whose data is in host memory leave the FIFO.
+void RxEngine::retire_stored() {
+    while (in_store_ > 0 && fifo_.at(0).pending_writes == 0) {
+        const Entry& entry = fifo_.at(0);
+        assert(entry.issued);
+        const Picoseconds now_ps = timeline_.now_ps();
+        const std::uint32_t queue = entry.queue;
+        if (entry.failed) {
+            counters_.failed++;
+        } else {
+            counters_.stored++;
+            events::frame_stored(events_, now_ps, {entry.frame->packet, entry.frame->number}, queue,
+                                 entry.store_bytes, entry.last_index);
+            raise_content_causes(entry);
+            causes_.rx_frame_stored(queue);
+        }
+        in_store_--;
+        fifo_.pop(now_ps);
+    }
+}
+
+void RxEngine::raise_content_causes(const Entry& entry) {
+    std::uint32_t causes = 0;
+    if (entry.store_bytes < config_.small_packet_bytes) causes |= ICR_SRPD.mask();
+    const ReceiveChecksum& content = entry.report.checksum;
+    const bool ack = content.tcp_ack && !(config_.pure_ack_only && content.tcp_data);
+    if (ack && config_.ack_cause) causes |= ICR_ACK.mask();
+    if (causes != 0) causes_.raise(causes);
+}
+
+// --- descriptors --------------------------------------------------------------------------------
+
+void RxEngine::descriptors_arrived(std::uint32_t) {
+    run();
+}
+
+void RxEngine::written_back(std::uint32_t queue, const WrittenBack& what) {
+    causes_.rx_written_back(queue, what.frames);
+    run();
+}
+
+// Frames stay in the FIFO until it is full: they are counted as missed, not lost in silence.
+void RxEngine::ring_stopped(std::uint32_t) {}
+
+void RxEngine::flush_write_backs() {
+    if (!state_.bus_master) return;
+    for (DescriptorRing* ring : rings_) ring->write_back();
+}
+
+bool RxEngine::write_backs_pending() const {
+    return ring0_.unwritten() > 0 || ring1_.unwritten() > 0;
+}
+
+void RxEngine::visit_metrics(MetricVisitor& visitor) const {
+    DescriptorRing::Counters sum;
+    for (const DescriptorRing* ring : rings_) sum += ring->counters();
+    visitor.metric("rx.frames", counters_.frames);
+    visitor.metric("rx.bytes", counters_.bytes);
+    visitor.metric("rx.stored_frames", counters_.stored);
+    visitor.metric("rx.failed_frames", counters_.failed);
+    visitor.metric("rx.descriptor_shortage_frames", counters_.shortages);
+    visitor.metric("rx.null_descriptors", counters_.null_descriptors);
+    visitor.metric("rx.fifo_peak_bytes", fifo_.space().peak_bytes());
+    visit_ring_metrics(visitor, Direction::kRx, sum);
+    for (std::size_t i = 1; i < counters_.drops.size(); i++) {
+        const std::string reason = drop_reason_name(static_cast<DropReason>(i));
+        visitor.metric("drops." + reason + "_frames", counters_.drops[i]);
+    }
+}
+
+}  // namespace doorbell
