@@ -1,0 +1,43 @@
+#include "testbench/report/buffered_file.hpp"
+
+#include <cerrno>
+
+namespace doorbell::report {
+
+BufferedFile::BufferedFile(const std::filesystem::path& path)
+    : file_(std::fopen(path.c_str(), "wb"), std::fclose) {
+    if (file_ == nullptr) {
+        error_ = errno;
+        return;
+    }
+    std::setvbuf(file_.get(), nullptr, _IONBF, 0);
+    buffer_.reserve(kBufferBytes);
+}
+
+BufferedFile::~BufferedFile() {
+    flush();
+}
+
+void BufferedFile::append(const void* data, std::size_t size_bytes) {
+    if (error_ != 0) return;
+    if (buffer_.size() + size_bytes > kBufferBytes) flush();
+    const auto* bytes = static_cast<const std::uint8_t*>(data);
+    buffer_.insert(buffer_.end(), bytes, bytes + size_bytes);
+    size_bytes_ += size_bytes;
+}
+
+void BufferedFile::flush() {
+    if (error_ == 0 && !buffer_.empty() &&
+        std::fwrite(buffer_.data(), 1, buffer_.size(), file_.get()) != buffer_.size()) {
+        error_ = errno;
+    }
+    buffer_.clear();
+}
+
+bool BufferedFile::close() {
+    flush();
+    if (file_ != nullptr && std::fclose(file_.release()) != 0 && error_ == 0) error_ = errno;
+    return error_ == 0;
+}
+
+}  // namespace doorbell::report
