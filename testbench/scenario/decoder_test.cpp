@@ -1,0 +1,329 @@
+#include "testbench/scenario/decoder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "testbench/scenario/decoder_test_support.hpp"
+#include "testbench/scenario/scenario_file.hpp"
+
+namespace doorbell::scenario {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Decoded {
+    explicit Decoded(const std::string& text, const std::vector<std::string>& sets = {})
+        : file(text, "s.toml", sets) {
+        messages = file.diagnostics().text();
+        if (!file.good()) return;
+        Diagnostics diagnostics;
+        scenario = file.decode(0, {"out/x", 3}, knowledge, diagnostics);
+        messages += diagnostics.text();
+    }
+    TestKnowledge knowledge;
+    ScenarioFile file;
+    Scenario scenario;
+    std::string messages;
+};
+
+std::string replaced(const std::string& from, const std::string& to) {
+    std::string text = kGoodScenario;
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+}
+
+TEST(DecoderTest, AGoodScenarioBecomesPlainStructs) {
+    const Decoded decoded(kGoodScenario);
+    ASSERT_EQ(decoded.messages, "");
+    const Scenario& s = decoded.scenario;
+    EXPECT_EQ(s.name, "tcp_file");
+    EXPECT_EQ(s.timeout_ps, milliseconds(5000));
+    EXPECT_EQ(s.drain_ps, microseconds(1000));
+    ASSERT_EQ(s.hosts.size(), 2u);
+    EXPECT_EQ(s.hosts[0].interfaces[0].address, 0x0a000001u);
+    EXPECT_EQ(s.hosts[0].interfaces[0].mtu_bytes, 1500u);
+    EXPECT_EQ(s.hosts[1].interfaces[0].mtu_bytes, 1400u);
+    EXPECT_EQ(s.hosts[1].routes[0].gateway, 0x0a000001u);
+    EXPECT_EQ(s.hosts[0].apps[0].start_ps, microseconds(10));
+    EXPECT_FALSE(s.hosts[0].apps[0].background);
+    EXPECT_TRUE(s.hosts[1].apps[0].background);
+    EXPECT_EQ(s.links[0].name, "wire0");
+    EXPECT_EQ(s.links[0].params.propagation_ps, nanoseconds(25));
+    EXPECT_EQ(s.links[0].params.faults[0].loss_ppm, 10u);
+    EXPECT_EQ(s.links[0].params.faults[1].loss_ppm, 20u);
+    EXPECT_EQ(s.links[0].ends[1].host, 1u);
+}
+
+TEST(DecoderTest, VariablesStandForOthersAndForTheRun) {
+    const Decoded decoded(kGoodScenario);
+    EXPECT_THAT(decoded.scenario.hosts[0].apps[0].argv,
+                ElementsAre("tcp_send", "--to", "10.0.0.2", "--file", "generate:1000"));
+    EXPECT_THAT(decoded.scenario.hosts[1].apps[0].argv,
+                ElementsAre("tcp_receive", "--file", "out/x/received"));
+    EXPECT_EQ(decoded.scenario.verifications[0].output, "out/x/received");
+    EXPECT_EQ(std::get<std::uint64_t>(decoded.scenario.expectations[1].limit), 1000u);
+}
+
+TEST(DecoderTest, CommonParametersComeBeforeANicsOwn) {
+    const Decoded decoded(kGoodScenario);
+    const auto& b = decoded.scenario.hosts[1].nics[0];
+    ASSERT_EQ(b.size(), 2u);
+    EXPECT_EQ(b[0].name, "phy.autonegotiation_ms");
+    EXPECT_EQ(b[1].name, "irq.itr");
+    EXPECT_EQ(std::get<std::int64_t>(b[1].value), 7);
+    EXPECT_EQ(decoded.scenario.hosts[0].nics[0].size(), 1u);
+    ASSERT_EQ(decoded.scenario.hosts[1].settings.size(), 2u);
+    EXPECT_EQ(decoded.scenario.hosts[1].settings[0].value, "128");
+    EXPECT_EQ(decoded.scenario.hosts[1].settings[1].name, "driver.itr");
+}
+
+TEST(DecoderTest, TheTimelineIsInTheOrderOfTime) {
+    const Decoded decoded(kGoodScenario);
+    ASSERT_EQ(decoded.scenario.timeline.size(), 2u);
+    EXPECT_EQ(decoded.scenario.timeline[0].kind, ActionKind::kCableOut);
+    EXPECT_EQ(decoded.scenario.timeline[0].at_ps, milliseconds(1));
+}
+
+TEST(DecoderTest, ExpectationsSayThemselves) {
+    const Decoded decoded(kGoodScenario);
+    EXPECT_EQ(decoded.scenario.expectations[0].text(), "workload.identical == 1");
+    EXPECT_EQ(decoded.scenario.expectations[2].text(),
+              "host.a.nic0.tx.frames >= 0.5 * host.b.nic0.tx.frames");
+}
+
+TEST(DecoderTest, SetReachesEveryPartByName) {
+    const Decoded decoded(
+        kGoodScenario,
+        {"workload.input=/tmp/My File", "host.a.settings.driver.tx_ring=64",
+         "host.a.nic0.irq.itr=9", "host.b.nic0.irq.itr=11", "nic.pcie.lanes=1",
+         "link.wire0.propagation_ns=77", "link.wire0.faults.corrupt_ppm=5",
+         "scenario.timeout_ms=9", "workload.bytes=12"});
+    ASSERT_EQ(decoded.messages, "");
+    const Scenario& s = decoded.scenario;
+    EXPECT_EQ(s.hosts[0].apps[0].argv.back(), "/tmp/My File");
+    EXPECT_EQ(s.hosts[0].settings.back().value, "64");
+    EXPECT_EQ(s.hosts[0].nics[0].back().name, "irq.itr");
+    EXPECT_EQ(std::get<std::int64_t>(s.hosts[1].nics[0].back().value), 11);
+    EXPECT_EQ(s.hosts[0].nics[0][1].name, "pcie.lanes");
+    EXPECT_EQ(s.links[0].params.propagation_ps, nanoseconds(77));
+    EXPECT_EQ(s.links[0].params.faults[0].corrupt_ppm, 5u);
+    EXPECT_EQ(s.links[0].params.faults[1].corrupt_ppm, 5u);
+    EXPECT_EQ(s.timeout_ps, milliseconds(9));
+    EXPECT_EQ(std::get<std::uint64_t>(s.expectations[1].limit), 12u);
+}
+
+TEST(DecoderTest, AFileNamedLikeANumberStaysAsItWasTyped) {
+    const Decoded decoded(kGoodScenario, {"workload.input=1e3"});
+    EXPECT_EQ(decoded.scenario.hosts[0].apps[0].argv.back(), "1e3");
+}
+
+/// What is wrong, and the exact message: place, line, caret, reason, help.
+struct Mistake {
+    const char* name;
+    const char* from;
+    const char* to;
+    const char* message;
+};
+
+class Mistakes : public testing::TestWithParam<Mistake> {};
+
+TEST_P(Mistakes, AreShownWithPlaceReasonAndHelp) {
+    const Mistake& mistake = GetParam();
+    EXPECT_EQ(Decoded(replaced(mistake.from, mistake.to)).messages, mistake.message);
+}
+
+const Mistake kMistakes[] = {
+    {"UnknownKey", "timeout_ms = 5000", "timeot_ms = 5000",
+     "s.toml:4:1: error: unknown key 'timeot_ms' in [scenario]\n"
+     "    4 | timeot_ms = 5000\n"
+     "      | ^~~~~~~~~\n"
+     "      = help: did you mean 'timeout_ms'?\n"},
+    {"UnknownTable", "[[verify]]", "[[verfy]]",
+     "s.toml:59:3: error: unknown key 'verfy' in (top level)\n"
+     "   59 | [[verfy]]\n"
+     "      |   ^~~~~\n"
+     "      = help: did you mean 'verify'?\n"},
+    {"WrongType", "timeout_ms = 5000", "timeout_ms = \"5 s\"",
+     "s.toml:4:14: error: 'timeout_ms' must be an integer, this is a string\n"
+     "    4 | timeout_ms = \"5 s\"\n"
+     "      |              ^~~~~\n"
+     "      = Simulated time after which a run that has not finished has failed.\n"},
+    {"ImpossibleValue", "mtu_bytes = 1400", "mtu_bytes = 100",
+     "s.toml:35:13: error: 'mtu_bytes' cannot be 100\n"
+     "   35 | mtu_bytes = 100\n"
+     "      |             ^~~\n"
+     "      = it must be 576..9000\n"},
+    {"UnknownMetric", "\"workload.identical\"", "\"workload.identcal\"",
+     "s.toml:73:10: error: no run of this scenario has a metric 'workload.identcal'\n"
+     "   73 | metric = \"workload.identcal\"\n"
+     "      |          ^~~~~~~~~~~~~~~~~~~\n"
+     "      = help: did you mean 'workload.identical'?\n"},
+    {"MetricOfAnotherNic", "\"host.b.nic0.tx.frames\"", "\"host.b.nic1.tx.frames\"",
+     "s.toml:81:9: error: no run of this scenario has a metric 'host.b.nic1.tx.frames'\n"
+     "   81 | other = \"host.b.nic1.tx.frames\"\n"
+     "      |         ^~~~~~~~~~~~~~~~~~~~~~~\n"
+     "      = help: did you mean 'host.a.nic0.tx.frames'?\n"},
+    {"UnknownOperator", "op = \">=\"", "op = \"=>\"",
+     "s.toml:80:6: error: 'op' cannot be \"=>\"\n"
+     "   80 | op = \"=>\"\n"
+     "      |      ^~~~\n"
+     "      = help: did you mean '>='?\n"},
+    {"UnknownParameter", "phy.autonegotiation_ms = 1", "phy.autonegotation_ms = 1",
+     "s.toml:12:5: error: a NIC has no parameter 'phy.autonegotation_ms'\n"
+     "   12 | phy.autonegotation_ms = 1\n"
+     "      |     ^~~~~~~~~~~~~~~~~\n"
+     "      = help: did you mean 'phy.autonegotiation_ms'?\n"},
+    {"ImpossibleParameter", "irq.itr = 7", "irq.itr = 70000",
+     "s.toml:32:11: error: 'irq.itr' must be 0..4000\n"
+     "   32 | irq.itr = 70000\n"
+     "      |           ^~~~~\n"},
+    {"UnknownSetting", "driver.itr = 200", "driver.irt = 200",
+     "s.toml:30:8: error: the guest image 'default' has no setting 'driver.irt'\n"
+     "   30 | driver.irt = 200\n"
+     "      |        ^~~\n"
+     "      = help: did you mean 'driver.itr'?\n"},
+    {"UnknownProgram", "\"tcp_send ", "\"tcp_snd ",
+     "s.toml:22:7: error: the guest image 'default' has no program 'tcp_snd'\n"
+     "   22 | run = \"tcp_snd --to 10.0.0.2 --file '${workload.input}'\"\n"
+     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+     "      = help: did you mean 'tcp_send'?\n"},
+    {"UnknownImage", "name = \"b\"", "name = \"b\"\nimage = \"mine\"",
+     "s.toml:28:9: error: there is no guest image 'mine'\n"
+     "   28 | image = \"mine\"\n"
+     "      |         ^~~~~~\n"
+     "      = no such file\n"},
+    {"UnknownEnd", "\"b.nic0\"]", "\"b.nic3\"]",
+     "s.toml:45:19: error: there is no NIC 'b.nic3'\n"
+     "   45 | ends = [\"a.nic0\", \"b.nic3\"]\n"
+     "      |                   ^~~~~~~~\n"
+     "      = help: did you mean 'b.nic0'?\n"},
+    {"OneEndTwice", "\"b.nic0\"]", "\"a.nic0\"]",
+     "s.toml:45:19: error: 'a.nic0' is already an end of 'wire0'\n"
+     "   45 | ends = [\"a.nic0\", \"a.nic0\"]\n"
+     "      |                   ^~~~~~~~\n"
+     "      = a NIC has one port\n"},
+    {"UnknownLink", "link = \"wire0\"", "link = \"wire1\"",
+     "s.toml:66:8: error: there is no link 'wire1'\n"
+     "   66 | link = \"wire1\"\n"
+     "      |        ^~~~~~~\n"
+     "      = help: did you mean 'wire0'?\n"},
+    {"BadAddress", "10.0.0.2/24", "10.0.0.256/24",
+     "s.toml:34:11: error: \"10.0.0.256/24\" is no address of an interface\n"
+     "   34 | address = \"10.0.0.256/24\"\n"
+     "      |           ^~~~~~~~~~~~~~~\n"
+     "      = that is no IPv4 address\n"
+     "      = help: for instance \"10.0.0.1/24\"\n"},
+    {"NetworkWithHostBits", "0.0.0.0/0", "10.1.0.1/16",
+     "s.toml:37:6: error: \"10.1.0.1/16\" is no network\n"
+     "   37 | to = \"10.1.0.1/16\"\n"
+     "      |      ^~~~~~~~~~~~~\n"
+     "      = the address has bits beyond its prefix\n"
+     "      = help: for instance \"10.1.0.0/16\"\n"},
+    {"UnknownVariable", "'${workload.input}'", "'${workload.inptu}'",
+     "s.toml:22:7: error: there is no variable 'workload.inptu'\n"
+     "   22 | run = \"tcp_send --to 10.0.0.2 --file '${workload.inptu}'\"\n"
+     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+     "      = help: did you mean 'workload.input'?\n"},
+    {"UnusedVariable", "bytes = 1000", "bytes = 1000\ncount = 3",
+     "s.toml:9:1: error: nothing uses the variable 'workload.count'\n"
+     "    9 | count = 3\n"
+     "      | ^~~~~\n"
+     "      = a variable stands as ${workload.count} in an application's arguments, in [[verify]] "
+     "or in [[expect]]\n"},
+    {"VariableInACircle", "bytes = 1000", "bytes = \"${workload.bytes}\"",
+     "s.toml:8:1: error: the variable 'workload.bytes' stands for itself\n"},
+    {"MissingKey", "name = \"b\"\n", "\n",
+     "s.toml:26:1: error: [[host]] needs 'name'\n"},
+    {"MissingInput", "generate:${workload.bytes}", "/missing/${workload.bytes}",
+     "s.toml:60:9: error: '/missing/1000' cannot be read\n"
+     "   60 | input = \"${workload.input}\"\n"
+     "      |         ^~~~~~~~~~~~~~~~~~~\n"
+     "      = No such file or directory\n"},
+    {"NeitherValueNorOther", "value = 1\n", "\n", "needs either 'value' or 'other'"},
+    {"NotToml", "timeout_ms = 5000", "timeout_ms = ", "s.toml:4:14: error: this is not TOML\n"},
+    {"KeyTwice", "timeout_ms = 5000", "timeout_ms = 5000\ntimeout_ms = 6", "this is not TOML"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Decoder, Mistakes, testing::ValuesIn(kMistakes),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(DecoderTest, SeveralMistakesAreShownAtOnce) {
+    std::string text = kGoodScenario;
+    text.replace(text.find("timeout_ms"), 10, "timeoutms_");
+    text.replace(text.find("drive"), 5, "drove");
+    const std::string messages = Decoded(text).messages;
+    EXPECT_THAT(messages, HasSubstr("timeoutms_"));
+    EXPECT_THAT(messages, HasSubstr("drove.tx_ring"));
+}
+
+struct SetMistake {
+    const char* name;
+    const char* argument;
+    const char* message;
+};
+
+class SetMistakes : public testing::TestWithParam<SetMistake> {};
+
+TEST_P(SetMistakes, AreShownWithTheColumnOfTheArgument) {
+    EXPECT_EQ(Decoded(kGoodScenario, {GetParam().argument}).messages, GetParam().message);
+}
+
+const SetMistake kSetMistakes[] = {
+    {"UnknownKey", "scenario.timeot_ms=5",
+     "--set scenario.timeot_ms=5:10: error: unknown key 'timeot_ms' in [scenario]\n"
+     "      | scenario.timeot_ms=5\n"
+     "      |          ^~~~~~~~~\n"
+     "      = help: did you mean 'timeout_ms'?\n"},
+    {"WrongType", "scenario.timeout_ms=soon",
+     "--set scenario.timeout_ms=soon:21: error: 'timeout_ms' must be an integer, this is a "
+     "string\n"
+     "      | scenario.timeout_ms=soon\n"
+     "      |                     ^~~~\n"
+     "      = Simulated time after which a run that has not finished has failed.\n"},
+    {"UnknownVariable", "workload.inptu=x",
+     "--set workload.inptu=x:10: error: nothing uses the variable 'workload.inptu'\n"
+     "      | workload.inptu=x\n"
+     "      |          ^~~~~\n"
+     "      = a variable stands as ${workload.inptu} in an application's arguments, in [[verify]] "
+     "or in [[expect]]\n"
+     "      = help: did you mean 'workload.input'?\n"},
+    {"UnknownHost", "host.c.settings.driver.itr=1",
+     "--set host.c.settings.driver.itr=1:6: error: there is no 'c' in the scenario\n"
+     "      | host.c.settings.driver.itr=1\n"
+     "      |      ^\n"
+     "      = help: did you mean 'a'?\n"},
+    {"UnknownSetting", "settings.driver.tx_rng=1",
+     "--set settings.driver.tx_rng=1:17: error: the guest image 'default' has no setting "
+     "'driver.tx_rng'\n"
+     "      | settings.driver.tx_rng=1\n"
+     "      |                 ^~~~~~\n"
+     "      = help: did you mean 'driver.tx_ring'?\n"
+     "--set settings.driver.tx_rng=1:17: error: the guest image 'default' has no setting "
+     "'driver.tx_rng'\n"
+     "      | settings.driver.tx_rng=1\n"
+     "      |                 ^~~~~~\n"
+     "      = help: did you mean 'driver.tx_ring'?\n"},
+    {"NoEquals", "scenario.timeout_ms",
+     "--set scenario.timeout_ms:1: error: --set needs KEY=VALUE\n"
+     "      | scenario.timeout_ms\n"
+     "      | ^~~~~~~~~~~~~~~~~~~\n"
+     "      = help: for instance workload.bytes=1000000\n"},
+    {"EmptyPart", "scenario..name=x",
+     "--set scenario..name=x:10: error: 'scenario..name' is not a path of keys\n"
+     "      | scenario..name=x\n"
+     "      |          ^\n"
+     "      = it has an empty part\n"},
+    {"InsideAValue", "scenario.name.first=x",
+     "--set scenario.name.first=x:15: error: there is nothing inside a string to set with "
+     "'first'\n"
+     "      | scenario.name.first=x\n"
+     "      |               ^~~~~\n"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Decoder, SetMistakes, testing::ValuesIn(kSetMistakes),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace doorbell::scenario

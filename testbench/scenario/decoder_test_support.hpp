@@ -1,0 +1,123 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "testbench/scenario/knowledge.hpp"
+
+namespace doorbell::scenario {
+
+/// What a small NIC and a small image would answer.
+class TestKnowledge final : public Knowledge {
+public:
+    [[nodiscard]] std::vector<std::string> nic_params() const override {
+        return {"irq.itr", "phy.autonegotiation_ms", "pcie.lanes"};
+    }
+    [[nodiscard]] std::string check_nic_param(const std::string& name,
+                                              const ParamValue& value) const override {
+        const auto* number = std::get_if<std::int64_t>(&value);
+        if (number == nullptr) return "'" + name + "' must be an integer";
+        if (*number > 4000) return "'" + name + "' must be 0..4000";
+        return "";
+    }
+    [[nodiscard]] const ImageContents* image(const std::string& name,
+                                             std::string& why) const override {
+        if (name == "default") return &image_;
+        why = "no such file";
+        return nullptr;
+    }
+    [[nodiscard]] std::vector<std::string> metrics(const Scenario& scenario) const override {
+        std::vector<std::string> names = {"workload.identical", "workload.bytes"};
+        for (const Host& host : scenario.hosts) {
+            names.push_back("host." + host.name + ".tcp.retransmissions_segments");
+            for (std::size_t i = 0; i < host.nics.size(); i++) {
+                names.push_back("host." + host.name + ".nic" + std::to_string(i) + ".tx.frames");
+            }
+        }
+        return names;
+    }
+    [[nodiscard]] std::string check_input(const std::string& name) const override {
+        return name.find("missing") == std::string::npos ? "" : "No such file or directory";
+    }
+
+private:
+    ImageContents image_{{{"tcp_send", "", "", ""}, {"tcp_receive", "", "", ""}},
+                         {{"driver.tx_ring", "8..4096", "256", ""}, {"driver.itr", "", "", ""}}};
+};
+
+inline constexpr const char* kGoodScenario = R"([scenario]
+name = "tcp_file"
+description = "A file crosses."
+timeout_ms = 5000
+
+[workload]
+input = "generate:${workload.bytes}"
+bytes = 1000
+output = "${out}/received"
+
+[nic]
+phy.autonegotiation_ms = 1
+
+[settings]
+driver.tx_ring = 128
+
+[[host]]
+name = "a"
+[[host.interface]]
+address = "10.0.0.1/24"
+[[host.app]]
+run = "tcp_send --to 10.0.0.2 --file '${workload.input}'"
+start_us = 10
+
+[[host]]
+name = "b"
+[host.settings]
+driver.itr = 200
+[[host.nic]]
+irq.itr = 7
+[[host.interface]]
+address = "10.0.0.2/24"
+mtu_bytes = 1400
+[[host.route]]
+to = "0.0.0.0/0"
+via = "10.0.0.1"
+interface = 0
+[[host.app]]
+run = ["tcp_receive", "--file", "${workload.output}"]
+background = true
+
+[[link]]
+ends = ["a.nic0", "b.nic0"]
+propagation_ns = 25
+[link.faults]
+loss_ppm = 10
+[link.faults.backward]
+loss_ppm = 20
+
+[[verify]]
+input = "${workload.input}"
+output = "${workload.output}"
+
+[[timeline]]
+at_us = 2000
+action = "cable_in"
+link = "wire0"
+[[timeline]]
+at_us = 1000
+action = "cable_out"
+link = "wire0"
+
+[[expect]]
+metric = "workload.identical"
+value = 1
+[[expect]]
+metric = "workload.bytes"
+value = "${workload.bytes}"
+[[expect]]
+metric = "host.a.nic0.tx.frames"
+op = ">="
+other = "host.b.nic0.tx.frames"
+times = 0.5
+)";
+
+}  // namespace doorbell::scenario

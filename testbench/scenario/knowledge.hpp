@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "testbench/scenario/scenario.hpp"
+
+namespace doorbell::scenario {
+
+/// A name somebody else owns, documented.
+struct Documented {
+    std::string name;
+    std::string arguments;
+    std::string fallback;
+    std::string description;
+};
+
+/// What a guest image has.
+struct ImageContents {
+    std::vector<Documented> apps;
+    std::vector<Documented> settings;
+};
+
+/// What the decoder must ask others about: which parameters a NIC has, what an image can run, which
+/// metrics a run will have. The command line answers; a test answers from a table.
+class Knowledge {
+public:
+    virtual ~Knowledge() = default;
+
+    [[nodiscard]] virtual std::vector<std::string> nic_params() const = 0;
+    /// What is wrong with the value, in one sentence; "" when nothing is.
+    [[nodiscard]] virtual std::string check_nic_param(const std::string& name,
+                                                      const ParamValue& value) const = 0;
+    /// nullptr, and why, when there is no such image.
+    [[nodiscard]] virtual const ImageContents* image(const std::string& name,
+                                                     std::string& why) const = 0;
+    /// All metrics a run of the scenario has, as far as hosts, NICs and links are decoded.
+    [[nodiscard]] virtual std::vector<std::string> metrics(const Scenario& scenario) const = 0;
+    /// "" when the file can be read as an input, else why not.
+    [[nodiscard]] virtual std::string check_input(const std::string& name) const = 0;
+};
+
+}  // namespace doorbell::scenario

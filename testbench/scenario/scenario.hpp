@@ -1,0 +1,119 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "hw/base/time.hpp"
+#include "testbench/scenario/config_node.hpp"
+#include "testbench/wire/link.hpp"
+
+/// A scenario as plain structs, every value checked and every ${variable} replaced.
+namespace doorbell::scenario {
+
+/// A parameter of a NIC: what hw/nic's table takes.
+using ParamValue = std::variant<bool, std::int64_t, std::string>;
+struct Param {
+    std::string name;
+    ParamValue value;
+};
+/// A setting of a guest; the guest parses it.
+struct Setting {
+    std::string name;
+    std::string value;
+};
+
+struct Interface {
+    std::uint32_t nic = 0;
+    std::uint32_t address = 0;  ///< Host byte order.
+    std::uint32_t prefix_bits = 24;
+    std::uint32_t mtu_bytes = 1500;
+};
+
+struct Route {
+    std::uint32_t destination = 0;
+    std::uint32_t prefix_bits = 0;
+    std::uint32_t gateway = 0;
+    std::uint32_t interface = 0;
+    std::uint32_t metric = 0;
+};
+
+struct App {
+    std::vector<std::string> argv;
+    Picoseconds start_ps = 0;
+    bool background = false;
+};
+
+struct Host {
+    std::string name;
+    std::string image;
+    std::vector<std::vector<Param>> nics;  ///< Per NIC, [nic] and then [[host.nic]].
+    std::vector<Interface> interfaces;
+    std::vector<Route> routes;
+    std::vector<App> apps;
+    std::vector<Setting> settings;
+};
+
+struct LinkEnd {
+    std::uint32_t host = 0;
+    std::uint32_t nic = 0;
+};
+
+struct Link {
+    std::string name;
+    std::array<LinkEnd, 2> ends;
+    std::array<std::string, 2> end_names;  ///< "a.nic0"
+    wire::LinkParams params;
+};
+
+struct Verification {
+    std::string input;
+    std::string output;
+};
+
+/// A change of a link's faults: what is absent stays.
+struct FaultChange {
+    std::optional<std::uint32_t> loss_ppm, duplicate_ppm, reorder_ppm, corrupt_ppm, delay_ppm;
+    std::optional<std::uint64_t> delay_limit_ns;
+    void apply(wire::FaultParams& faults) const;
+};
+
+enum class ActionKind : std::uint8_t { kCableOut, kCableIn, kFaults };
+
+struct Action {
+    Picoseconds at_ps = 0;
+    ActionKind kind = ActionKind::kCableOut;
+    std::uint32_t link = 0;
+    bool forward = true;
+    bool backward = true;
+    FaultChange faults;
+};
+
+struct Expectation {
+    std::string metric;
+    std::string op;
+    std::variant<std::uint64_t, double, std::string> limit;  ///< A string: another metric.
+    double times = 1;
+    std::string why;
+    /// As the scenario says it, for people.
+    [[nodiscard]] std::string text() const;
+};
+
+struct Scenario {
+    std::string name;
+    std::string description;
+    Picoseconds timeout_ps = 0;
+    Picoseconds drain_ps = 0;
+    std::vector<Host> hosts;
+    std::vector<Link> links;
+    std::vector<Verification> verifications;
+    std::vector<Action> timeline;  ///< In the order of time.
+    std::vector<Expectation> expectations;
+};
+
+}  // namespace doorbell::scenario

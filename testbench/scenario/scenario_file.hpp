@@ -1,0 +1,55 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "testbench/scenario/config_reader.hpp"
+#include "testbench/scenario/decoder.hpp"
+
+namespace doorbell::scenario {
+
+/// A scenario file with what the command line changed in it, and the runs its sweep makes.
+class ScenarioFile {
+public:
+    /// Reads the file, then applies the arguments of `--set` in their order.
+    ScenarioFile(const std::filesystem::path& path, const std::vector<std::string>& sets);
+    /// The same from a text (tests).
+    ScenarioFile(const std::string& text, const std::string& name,
+                 const std::vector<std::string>& sets);
+
+    [[nodiscard]] const Diagnostics& diagnostics() const { return diagnostics_; }
+    [[nodiscard]] bool good() const { return diagnostics_.empty() && root_ != nullptr; }
+
+    /// Combinations of the sweep's values; 1 when there is none.
+    [[nodiscard]] std::size_t points() const;
+    /// Key to value of a point, as `--set` would be given; empty when there is no sweep.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> point(std::size_t index) const;
+
+    /// One run. Mistakes go to `diagnostics` (which points into this object).
+    [[nodiscard]] Scenario decode(std::size_t point, const RunSettings& run,
+                                  const Knowledge& knowledge, Diagnostics& diagnostics) const;
+    /// What a point runs, as a scenario file of its own.
+    [[nodiscard]] std::unique_ptr<ConfigNode> resolved(std::size_t point) const;
+
+private:
+    struct Axis {
+        std::string key;
+        Position at;
+        std::vector<const ConfigNode*> values;
+    };
+    void apply(const std::vector<std::string>& sets);
+    void read_sweep();
+    [[nodiscard]] std::unique_ptr<ConfigNode> at_point(std::size_t point,
+                                                       Diagnostics& diagnostics) const;
+
+    Sources sources_;
+    Diagnostics diagnostics_;
+    std::unique_ptr<ConfigNode> root_;
+    std::unique_ptr<ConfigNode> sweep_;
+    std::vector<Axis> axes_;
+};
+
+}  // namespace doorbell::scenario

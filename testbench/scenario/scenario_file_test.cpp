@@ -1,0 +1,103 @@
+#include "testbench/scenario/scenario_file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "testbench/scenario/decoder_test_support.hpp"
+#include "testbench/scenario/schema.hpp"
+
+namespace doorbell::scenario {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+std::string with_sweep(const std::string& sweep) {
+    return std::string(kGoodScenario) + "\n[sweep]\n" + sweep;
+}
+
+TEST(ScenarioFileTest, ASweepMakesARunForEachCombination) {
+    const ScenarioFile file(
+        with_sweep("settings.driver.itr = [0, 50]\n\"nic.irq.itr\" = [1, 2, 3]\n"), "s.toml", {});
+    ASSERT_TRUE(file.good()) << file.diagnostics().text();
+    ASSERT_EQ(file.points(), 6u);
+    EXPECT_THAT(file.point(0),
+                ElementsAre(Pair("settings.driver.itr", "0"), Pair("nic.irq.itr", "1")));
+    EXPECT_THAT(file.point(5),
+                ElementsAre(Pair("settings.driver.itr", "50"), Pair("nic.irq.itr", "3")));
+    TestKnowledge knowledge;
+    Diagnostics diagnostics;
+    const Scenario s = file.decode(4, {}, knowledge, diagnostics);
+    EXPECT_EQ(diagnostics.text(), "");
+    EXPECT_EQ(s.hosts[0].settings.back().name, "driver.itr");
+    EXPECT_EQ(s.hosts[0].settings.back().value, "50");
+    EXPECT_EQ(std::get<std::int64_t>(s.hosts[0].nics[0].back().value), 2);
+}
+
+TEST(ScenarioFileTest, SettingASweptKeyLeavesOneValue) {
+    const ScenarioFile file(with_sweep("\"nic.irq.itr\" = [1, 2, 3]\n"), "s.toml",
+                            {"nic.irq.itr=2"});
+    EXPECT_EQ(file.points(), 1u);
+    EXPECT_TRUE(file.point(0).empty());
+}
+
+TEST(ScenarioFileTest, ASweepOfAnUnknownParameterIsAnErrorAtItsLine) {
+    const ScenarioFile file(with_sweep("\"nic.irq.itrr\" = [1]\n"), "s.toml", {});
+    TestKnowledge knowledge;
+    Diagnostics diagnostics;
+    (void)file.decode(0, {}, knowledge, diagnostics);
+    EXPECT_THAT(diagnostics.text(), HasSubstr("a NIC has no parameter 'irq.itrr'"));
+    EXPECT_THAT(diagnostics.text(), HasSubstr("\"nic.irq.itrr\" = [1]"));
+}
+
+TEST(ScenarioFileTest, ASweepOverNothingOrOverTooMuchIsAnError) {
+    EXPECT_FALSE(ScenarioFile(with_sweep("\"nic.irq.itr\" = []\n"), "s.toml", {}).good());
+    EXPECT_FALSE(ScenarioFile(with_sweep("\"nic.irq.itr\" = 4\n"), "s.toml", {}).good());
+    std::string list = "[0";
+    for (int i = 1; i < 200; i++) list += ", " + std::to_string(i);
+    list += "]";
+    const ScenarioFile file(
+        with_sweep("\"nic.irq.itr\" = " + list + "\n\"nic.pcie.lanes\" = " + list + "\n"), "s.toml",
+        {});
+    EXPECT_THAT(file.diagnostics().text(), HasSubstr("more than 10000 runs"));
+}
+
+TEST(ScenarioFileTest, TheResolvedConfigurationRunsTheSame) {
+    const ScenarioFile file(with_sweep("\"nic.irq.itr\" = [1, 2]\n"), "s.toml",
+                            {"workload.bytes=77", "host.a.nic0.irq.itr=5"});
+    ASSERT_TRUE(file.good()) << file.diagnostics().text();
+    const std::string text = to_toml(*file.resolved(1));
+    const ScenarioFile again(text, "resolved.toml", {});
+    ASSERT_TRUE(again.good()) << again.diagnostics().text() << text;
+    EXPECT_EQ(again.points(), 1u);
+    TestKnowledge knowledge;
+    Diagnostics diagnostics;
+    const Scenario before = file.decode(1, {"o", 1}, knowledge, diagnostics);
+    const Scenario after = again.decode(0, {"o", 1}, knowledge, diagnostics);
+    EXPECT_EQ(diagnostics.text(), "");
+    EXPECT_EQ(after.hosts[0].apps[0].argv, before.hosts[0].apps[0].argv);
+    EXPECT_EQ(after.hosts[0].apps[0].argv.back(), "generate:77");
+    EXPECT_EQ(std::get<std::int64_t>(after.hosts[0].nics[0].back().value), 5);
+    EXPECT_EQ(std::get<std::int64_t>(after.hosts[1].nics[0][1].value), 2);
+    EXPECT_EQ(after.timeline.size(), before.timeline.size());
+}
+
+TEST(ScenarioFileTest, AFileThatIsNotThereIsSaid) {
+    const ScenarioFile file(std::filesystem::path("/nonexistent/x.toml"), {});
+    EXPECT_FALSE(file.good());
+    EXPECT_EQ(file.diagnostics().text(),
+              "/nonexistent/x.toml: error: the scenario cannot be read\n"
+              "      = No such file or directory\n");
+}
+
+TEST(SchemaTest, DocumentsEveryKeyOfEverySection) {
+    const std::string text = schema_text();
+    for (const SchemaKey& key : schema_keys()) {
+        EXPECT_THAT(text, HasSubstr("    " + std::string(key.key) + " "));
+        EXPECT_FALSE(key.description.empty());
+    }
+}
+
+}  // namespace
+}  // namespace doorbell::scenario

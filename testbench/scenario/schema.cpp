@@ -1,0 +1,229 @@
+#include "testbench/scenario/schema.hpp"
+
+#include <fmt/format.h>
+
+#include <cassert>
+
+namespace doorbell::scenario {
+namespace {
+
+constexpr std::int64_t kHour_ms = 3'600'000;
+constexpr std::int64_t kMillion = 1'000'000;
+constexpr std::int64_t kManyNs = 10'000'000'000;
+
+using T = KeyType;
+
+}  // namespace
+
+const std::vector<SchemaSection>& schema_sections() {
+    static const std::vector<SchemaSection> sections = {
+        {"", "(top level)", "The tables of a scenario file.", false},
+        {"scenario", "[scenario]", "What this is.", false},
+        {"workload", "[workload]",
+         "Variables of your own. ${workload.KEY} stands for one in the arguments of applications, in "
+         "[[verify]] and in the values of [[expect]]; --set workload.KEY=... changes it. ${out} is "
+         "the run's output folder, ${seed} its seed.",
+         true},
+        {"nic", "[nic]",
+         "Parameters of every NIC by their dotted names; see `doorbell describe nic`.", true},
+        {"settings", "[settings]",
+         "Settings of every guest (driver, kernel, CPU costs) by their dotted names; see `doorbell "
+         "describe guest`.",
+         true},
+        {"host", "[[host]]", "A simulated computer with its own guest.", false},
+        {"host.nic", "[[host.nic]]",
+         "A NIC of this host, with the parameters in which it differs from [nic]. Without any, the "
+         "host has one.",
+         true},
+        {"host.settings", "[host.settings]",
+         "Settings in which this host's guest differs from [settings].", true},
+        {"host.interface", "[[host.interface]]", "An IPv4 interface on a NIC.", false},
+        {"host.route", "[[host.route]]", "A route beyond the interfaces' own networks.", false},
+        {"host.app", "[[host.app]]", "A program the guest starts.", false},
+        {"link", "[[link]]", "A cable between two NICs.", false},
+        {"link.faults", "[link.faults]",
+         "What the wire does to frames; rates in parts per million of the frames. Keys that stand "
+         "here hold for both directions.",
+         false},
+        {"link.faults.forward", "[link.faults.forward]", "Only from the first end to the second.",
+         false},
+        {"link.faults.backward", "[link.faults.backward]", "Only from the second end to the first.",
+         false},
+        {"verify", "[[verify]]",
+         "Two files that must be equal after the run: makes the metric workload.identical.", false},
+        {"timeline", "[[timeline]]", "Something that happens at a time.", false},
+        {"expect", "[[expect]]",
+         "What must hold of the metrics at the end; see `doorbell describe metrics`.", false},
+        {"sweep", "[sweep]",
+         "Keys, as --set takes them, each with a list of values: one run for each combination.",
+         true},
+    };
+    return sections;
+}
+
+const std::vector<SchemaKey>& schema_keys() {
+    static const std::vector<SchemaKey> keys = {
+        {"", "scenario", T::kTable, 0, 0, nullptr, "", "What this is."},
+        {"", "workload", T::kTable, 0, 0, "", "", "Variables."},
+        {"", "nic", T::kTable, 0, 0, "", "", "Parameters of every NIC."},
+        {"", "settings", T::kTable, 0, 0, "", "", "Settings of every guest."},
+        {"", "host", T::kTables, 0, 0, nullptr, "", "The computers."},
+        {"", "link", T::kTables, 0, 0, "", "", "The cables."},
+        {"", "verify", T::kTables, 0, 0, "", "", "Files to compare."},
+        {"", "timeline", T::kTables, 0, 0, "", "", "Events during the run."},
+        {"", "expect", T::kTables, 0, 0, "", "", "Expectations."},
+        {"", "sweep", T::kTable, 0, 0, "", "", "Values to run through."},
+
+        {"scenario", "name", T::kString, 0, 0, nullptr, "", "Letters, digits, '_' and '-'."},
+        {"scenario", "description", T::kString, 0, 0, nullptr, "", "One or two sentences."},
+        {"scenario", "timeout_ms", T::kInteger, 1, kHour_ms, "60000", "",
+         "Simulated time after which a run that has not finished has failed."},
+        {"scenario", "drain_us", T::kInteger, 0, kHour_ms, "1000", "",
+         "Simulated time the run goes on after the last application has ended, so that what is "
+         "under way arrives."},
+
+        {"host", "name", T::kString, 0, 0, nullptr, "", "Letters, digits, '_' and '-'."},
+        {"host", "image", T::kString, 0, 0, "default", "",
+         "The guest image: \"default\", the name of one beside it, or a path (relative to the "
+         "scenario file)."},
+        {"host", "nic", T::kTables, 0, 0, "", "", "The NICs."},
+        {"host", "settings", T::kTable, 0, 0, "", "", "Settings of this guest."},
+        {"host", "interface", T::kTables, 0, 0, "", "", "IPv4 interfaces."},
+        {"host", "route", T::kTables, 0, 0, "", "", "Routes."},
+        {"host", "app", T::kTables, 0, 0, "", "", "Programs."},
+
+        {"host.interface", "nic", T::kInteger, 0, 7, "0", "", "Which NIC of the host."},
+        {"host.interface", "address", T::kString, 0, 0, nullptr, "",
+         "IPv4 address with its prefix: \"10.0.0.1/24\"."},
+        {"host.interface", "mtu_bytes", T::kInteger, 576, 9000, "1500", "",
+         "Largest IP packet (RFC 791 asks for 576 at least)."},
+
+        {"host.route", "to", T::kString, 0, 0, nullptr, "",
+         "Destination network: \"10.1.0.0/16\"; \"0.0.0.0/0\" is the default route."},
+        {"host.route", "via", T::kString, 0, 0, "", "",
+         "The gateway's address; without it the destination is on the interface's own network."},
+        {"host.route", "interface", T::kInteger, 0, 7, nullptr, "",
+         "Which [[host.interface]], from 0."},
+        {"host.route", "metric", T::kInteger, 0, 65535, "0", "",
+         "Among routes of the same prefix the lowest wins."},
+
+        {"host.app", "run", T::kAny, 0, 0, nullptr, "",
+         "The program and its arguments, as a line or as an array of strings; see `doorbell "
+         "describe guest`."},
+        {"host.app", "start_us", T::kInteger, 0, kHour_ms * 1000, "0", "",
+         "Simulated time at which it starts."},
+        {"host.app", "background", T::kBoolean, 0, 0, "false", "",
+         "The run does not wait for its end (a server)."},
+
+        {"link", "name", T::kString, 0, 0, "", "", "Without it: wire0, wire1, ..."},
+        {"link", "ends", T::kAny, 0, 0, nullptr, "",
+         "Two NICs: [\"a.nic0\", \"b.nic0\"]. Forward leads from the first to the second."},
+        {"link", "rate_mbps", T::kInteger, 1, 400'000, "1000", "",
+         "What the cable carries: below 1000 the PHYs cannot agree on 1000BASE-T."},
+        {"link", "propagation_ns", T::kInteger, 0, kManyNs, "10", "",
+         "Time of a bit from end to end (copper: 5 ns for a metre)."},
+        {"link", "faults", T::kTable, 0, 0, "", "", "What the wire does to frames."},
+
+        {"link.faults", "loss_ppm", T::kInteger, 0, kMillion, "0", "", "Frames that vanish."},
+        {"link.faults", "duplicate_ppm", T::kInteger, 0, kMillion, "0", "",
+         "Frames that arrive twice."},
+        {"link.faults", "reorder_ppm", T::kInteger, 0, kMillion, "0", "",
+         "Frames that one to three others overtake."},
+        {"link.faults", "corrupt_ppm", T::kInteger, 0, kMillion, "0", "",
+         "Frames of which one to three bits flip."},
+        {"link.faults", "delay_ppm", T::kInteger, 0, kMillion, "0", "",
+         "Frames that are held up, and all behind them."},
+        {"link.faults", "delay_limit_ns", T::kInteger, 1, kManyNs, "100000", "",
+         "How long at most."},
+        {"link.faults", "forward", T::kTable, 0, 0, "", "", "One direction."},
+        {"link.faults", "backward", T::kTable, 0, 0, "", "", "The other."},
+
+        {"verify", "input", T::kString, 0, 0, nullptr, "",
+         "A path, or \"generate:BYTES\" for reproducible bytes."},
+        {"verify", "output", T::kString, 0, 0, nullptr, "", "A path, often in ${out}."},
+
+        {"timeline", "at_us", T::kInteger, 0, kHour_ms * 1000, nullptr, "", "Simulated time."},
+        {"timeline", "action", T::kString, 0, 0, nullptr, "cable_out|cable_in|faults",
+         "cable_out and cable_in pull and plug the link's cable; faults sets the rates that stand "
+         "here and leaves the others as they are."},
+        {"timeline", "link", T::kString, 0, 0, nullptr, "", "The link's name."},
+        {"timeline", "direction", T::kString, 0, 0, "both", "both|forward|backward",
+         "For faults: which way."},
+        {"timeline", "loss_ppm", T::kInteger, 0, kMillion, "", "", "As in [link.faults]."},
+        {"timeline", "duplicate_ppm", T::kInteger, 0, kMillion, "", "", "As in [link.faults]."},
+        {"timeline", "reorder_ppm", T::kInteger, 0, kMillion, "", "", "As in [link.faults]."},
+        {"timeline", "corrupt_ppm", T::kInteger, 0, kMillion, "", "", "As in [link.faults]."},
+        {"timeline", "delay_ppm", T::kInteger, 0, kMillion, "", "", "As in [link.faults]."},
+        {"timeline", "delay_limit_ns", T::kInteger, 1, kManyNs, "", "", "As in [link.faults]."},
+
+        {"expect", "metric", T::kString, 0, 0, nullptr, "",
+         "Its full name. '*' stands for any part of a name; what matches is added up."},
+        {"expect", "op", T::kString, 0, 0, "==", "==|!=|<|<=|>|>=", "How it compares."},
+        {"expect", "value", T::kAny, 0, 0, "", "", "With a number, or a \"${workload.KEY}\"."},
+        {"expect", "other", T::kString, 0, 0, "", "", "Or with another metric."},
+        {"expect", "times", T::kNumber, 0, 0, "1", "", "Multiplies the other metric."},
+        {"expect", "why", T::kString, 0, 0, "", "", "Said when it does not hold."},
+    };
+    return keys;
+}
+
+const SchemaKey& schema_key(std::string_view section, std::string_view key) {
+    // The directions of faults have the keys of both.
+    if (section == "link.faults.forward" || section == "link.faults.backward") {
+        section = "link.faults";
+    }
+    for (const SchemaKey& row : schema_keys()) {
+        if (row.section == section && row.key == key) return row;
+    }
+    assert(false && "the decoder reads a key that the schema does not have");
+    return schema_keys().front();
+}
+
+const SchemaSection& schema_section(std::string_view section) {
+    for (const SchemaSection& row : schema_sections()) {
+        if (row.name == section) return row;
+    }
+    assert(false && "the decoder reads a section that the schema does not have");
+    return schema_sections().front();
+}
+
+std::vector<std::string> keys_of(std::string_view section) {
+    const bool one_way = section == "link.faults.forward" || section == "link.faults.backward";
+    std::vector<std::string> keys;
+    for (const SchemaKey& row : schema_keys()) {
+        if (row.section != (one_way ? "link.faults" : section)) continue;
+        if (one_way && row.type == KeyType::kTable) continue;
+        keys.emplace_back(row.key);
+    }
+    return keys;
+}
+
+std::string schema_text() {
+    static constexpr const char* kTypes[] = {"string", "integer", "boolean", "number",
+                                             "table",  "tables",  "value"};
+    std::string text =
+        "A scenario is a TOML file. Every key is here; another one is an error. A key changes on the\n"
+        "command line with --set: host and link go by their names, NICs by their number:\n"
+        "  --set workload.bytes=1000  --set nic.phy.autonegotiation_ms=0\n"
+        "  --set host.a.settings.driver.tx_ring=64  --set link.wire0.faults.loss_ppm=20000\n";
+    for (const SchemaSection& section : schema_sections()) {
+        text += fmt::format("\n{}\n  {}\n", section.heading, section.description);
+        for (const SchemaKey& row : schema_keys()) {
+            if (row.section != section.name) continue;
+            std::string type = kTypes[static_cast<int>(row.type)];
+            if (row.type == KeyType::kInteger) {
+                type += fmt::format(" {}..{}", row.minimum, row.maximum);
+            }
+            if (!row.choices.empty()) type = row.choices;
+            std::string need = row.fallback == nullptr ? ", required" : "";
+            if (row.fallback != nullptr && *row.fallback != '\0') {
+                need = fmt::format(", default {}", row.fallback);
+            }
+            text += fmt::format("    {:<15} {}{}\n                    {}\n", row.key, type, need,
+                                row.description);
+        }
+    }
+    return text;
+}
+
+}  // namespace doorbell::scenario

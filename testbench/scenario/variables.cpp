@@ -1,0 +1,64 @@
+#include "testbench/scenario/variables.hpp"
+
+#include <fmt/format.h>
+
+namespace doorbell::scenario {
+namespace {
+
+constexpr int kDeepest = 8;
+
+}  // namespace
+
+std::string Variables::expand(const std::string& text, const Position& at,
+                              Diagnostics& diagnostics) {
+    return expand(text, at, diagnostics, 0);
+}
+
+std::string Variables::expand(const std::string& text, const Position& at, Diagnostics& diagnostics,
+                              int depth) {
+    std::string result;
+    std::size_t from = 0;
+    for (;;) {
+        const std::size_t start = text.find("${", from);
+        if (start == std::string::npos) return result + text.substr(from);
+        const std::size_t end = text.find('}', start);
+        if (end == std::string::npos) {
+            diagnostics.add(at, fmt::format("'{}' is not closed", text.substr(start)), {},
+                            "a variable is written ${workload.KEY}");
+            return result;
+        }
+        const std::string name = text.substr(start + 2, end - start - 2);
+        result += text.substr(from, start - from);
+        from = end + 1;
+        const auto it = table_.find(name);
+        if (it == table_.end()) {
+            diagnostics.add(at, fmt::format("there is no variable '{}'", name), {},
+                            suggestion(name, names()));
+            continue;
+        }
+        used_.insert(name);
+        if (depth == kDeepest) {
+            diagnostics.add(at, fmt::format("the variable '{}' stands for itself", name));
+            return result;
+        }
+        result += expand(it->second.value, it->second.at, diagnostics, depth + 1);
+    }
+}
+
+void Variables::refuse_unused(Diagnostics& diagnostics) const {
+    for (const auto& [name, variable] : table_) {
+        if (variable.at.source == nullptr || used_.count(name) != 0) continue;
+        diagnostics.add(variable.at, fmt::format("nothing uses the variable '{}'", name),
+                        "a variable stands as ${" + name + "} in an application's arguments, in "
+                        "[[verify]] or in [[expect]]",
+                        suggestion(name, {used_.begin(), used_.end()}));
+    }
+}
+
+std::vector<std::string> Variables::names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, variable] : table_) names.push_back(name);
+    return names;
+}
+
+}  // namespace doorbell::scenario
