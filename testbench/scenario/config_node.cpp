@@ -33,7 +33,9 @@ std::string quoted(std::string_view text) {
     return result + '"';
 }
 
-std::string key_text(std::string_view key) { return bare(key) ? std::string(key) : quoted(key); }
+std::string key_text(std::string_view key) {
+    return bare(key) ? std::string(key) : quoted(key);
+}
 
 bool is_array_of_tables(const ConfigNode& node) {
     const auto* array = node.as<ConfigNode::Array>();
@@ -46,8 +48,8 @@ bool is_array_of_tables(const ConfigNode& node) {
 
 void write_table(const ConfigNode::Table& table, const std::string& path, std::string& text) {
     for (const ConfigEntry& entry : table) {
-        const bool own_section = entry.value->as<ConfigNode::Table>() != nullptr ||
-                                 is_array_of_tables(*entry.value);
+        const bool own_section =
+            entry.value->as<ConfigNode::Table>() != nullptr || is_array_of_tables(*entry.value);
         if (own_section) continue;
         text += fmt::format("{} = {}\n", key_text(entry.key), to_toml_value(*entry.value));
     }
@@ -125,6 +127,12 @@ std::unique_ptr<ConfigNode> ConfigNode::clone() const {
     return copy;
 }
 
+std::string comma_list(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+    return text;
+}
+
 std::string to_toml_value(const ConfigNode& node) {
     if (const auto* text = node.as<std::string>()) return quoted(*text);
     if (const auto* integer = node.as<std::int64_t>()) return std::to_string(*integer);
@@ -138,12 +146,12 @@ std::string to_toml_value(const ConfigNode& node) {
     std::vector<std::string> parts;
     if (const auto* array = node.as<ConfigNode::Array>()) {
         for (const auto& element : *array) parts.push_back(to_toml_value(*element));
-        return fmt::format("[{}]", fmt::join(parts, ", "));
+        return fmt::format("[{}]", comma_list(parts));
     }
     for (const ConfigEntry& entry : *node.as<ConfigNode::Table>()) {
         parts.push_back(key_text(entry.key) + " = " + to_toml_value(*entry.value));
     }
-    return fmt::format("{{ {} }}", fmt::join(parts, ", "));
+    return fmt::format("{{ {} }}", comma_list(parts));
 }
 
 std::string to_toml(const ConfigNode& root) {

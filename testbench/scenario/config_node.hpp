@@ -70,4 +70,7 @@ public:
 /// A value as it would stand behind `=`.
 [[nodiscard]] std::string to_toml_value(const ConfigNode& node);
 
+/// "a, b, c"
+[[nodiscard]] std::string comma_list(const std::vector<std::string>& parts);
+
 }  // namespace doorbell::scenario

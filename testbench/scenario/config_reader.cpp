@@ -48,11 +48,11 @@ public:
             result->value = boolean->get();
         } else {
             // No key of ours is a date or a time: as a string it is refused wherever it stands.
-            std::ostringstream text;
-            if (const auto* date = node.as_date()) text << date->get();
-            if (const auto* time = node.as_time()) text << time->get();
-            if (const auto* both = node.as_date_time()) text << both->get();
-            result->value = text.str();
+            std::ostringstream moment;
+            if (const auto* date = node.as_date()) moment << date->get();
+            if (const auto* time = node.as_time()) moment << time->get();
+            if (const auto* both = node.as_date_time()) moment << both->get();
+            result->value = moment.str();
         }
         return result;
     }
@@ -65,12 +65,11 @@ private:
             at.length = static_cast<std::uint32_t>(key.str().size());
             entries.push_back({std::string(key.str()), at, convert(value)});
         }
-        std::stable_sort(entries.begin(), entries.end(),
-                         [](const ConfigEntry& a, const ConfigEntry& b) {
-                             return a.key_at.line != b.key_at.line
-                                        ? a.key_at.line < b.key_at.line
-                                        : a.key_at.column < b.key_at.column;
-                         });
+        std::stable_sort(
+            entries.begin(), entries.end(), [](const ConfigEntry& a, const ConfigEntry& b) {
+                return a.key_at.line != b.key_at.line ? a.key_at.line < b.key_at.line
+                                                      : a.key_at.column < b.key_at.column;
+            });
         return entries;
     }
 
@@ -132,7 +131,8 @@ private:
     bool select(ConfigNode::Array& array, const std::string& segment) {
         std::vector<std::string> names;
         for (std::size_t i = 0; i < array.size(); i++) {
-            std::string name = std::to_string(i);
+            // A link without a name has the one the decoder gives it.
+            std::string name = (key_ == "link" ? "wire" : "") + std::to_string(i);
             if (const ConfigNode* named = array[i]->find("name")) {
                 if (const auto* text = named->as<std::string>()) name = *text;
             }

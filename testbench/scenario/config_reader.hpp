@@ -18,12 +18,11 @@ using Sources = std::deque<SourceText>;
                                                          Sources& sources,
                                                          Diagnostics& diagnostics);
 [[nodiscard]] std::unique_ptr<ConfigNode> read_toml_text(const std::string& text,
-                                                         const std::string& name,
-                                                         Sources& sources,
+                                                         const std::string& name, Sources& sources,
                                                          Diagnostics& diagnostics);
 
-/// Applies one `--set key=value`. The key is a dotted path in which an element of an array of tables
-/// goes by its name: "host.a.settings.driver.tx_ring", "host.a.nic0.phy.autonegotiation_ms",
+/// Applies one `--set key=value`. The key is a dotted path in which an element of an array of
+/// tables goes by its name: "host.a.settings.driver.tx_ring", "host.a.nic0.phy.autonegotiation_ms",
 /// "link.wire0.propagation_ns", "nic.irq.itr". The value is TOML, or else a plain string.
 void apply_set(ConfigNode& root, const std::string& argument, Sources& sources,
                Diagnostics& diagnostics);

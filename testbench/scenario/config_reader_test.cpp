@@ -8,8 +8,8 @@ namespace {
 TEST(ConfigReaderTest, KeepsTheOrderOfWritingAndThePlaces) {
     Sources sources;
     Diagnostics diagnostics;
-    const auto root = read_toml_text("z = 1\na = \"t\"\n[m]\nk = [1, 2.5, true]\n", "f", sources,
-                                     diagnostics);
+    const auto root =
+        read_toml_text("z = 1\na = \"t\"\n[m]\nk = [1, 2.5, true]\n", "f", sources, diagnostics);
     ASSERT_NE(root, nullptr);
     const auto& table = *root->as<ConfigNode::Table>();
     ASSERT_EQ(table.size(), 3u);

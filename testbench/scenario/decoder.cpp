@@ -89,9 +89,11 @@ private:
             if (scalar_text(*leaf.value, value)) {
                 variables_.define("workload." + leaf.name, value, leaf.key_at);
             } else {
-                diagnostics_.add(leaf.value->at,
-                                 fmt::format("'{}' must be a string, a number or a boolean, this is "
-                                             "{}", leaf.name, leaf.value->type_name()));
+                diagnostics_.add(
+                    leaf.value->at,
+                    fmt::format("'{}' must be a string, a number or a boolean, this is "
+                                "{}",
+                                leaf.name, leaf.value->type_name()));
             }
         }
     }
@@ -105,7 +107,8 @@ private:
         return name;
     }
 
-    // --- hosts ------------------------------------------------------------------------------------
+    // --- hosts
+    // ------------------------------------------------------------------------------------
 
     void decode_host(const ConfigNode& node) {
         TableReader reader(&node, "host", diagnostics_);
@@ -134,13 +137,12 @@ private:
 
     void decode_nics(TableReader& reader, Host& host) {
         std::vector<Param> common;
-        // What is wrong in [nic] is said once, not for every host.
-        decode_params(common_nic_, common, scenario_.hosts.empty());
+        decode_params(common_nic_, common);
         const auto parts = reader.tables("nic");
         if (parts.empty()) host.nics.push_back(common);
         for (const ConfigNode* part : parts) {
             std::vector<Param> params = common;
-            decode_params(part, params, true);
+            decode_params(part, params);
             host.nics.push_back(std::move(params));
         }
         if (host.nics.size() > 8) {
@@ -149,7 +151,7 @@ private:
         }
     }
 
-    void decode_params(const ConfigNode* table, std::vector<Param>& params, bool report) {
+    void decode_params(const ConfigNode* table, std::vector<Param>& params) {
         for (const Leaf& leaf : leaves_of(table)) {
             ParamValue value;
             if (const auto* boolean = leaf.value->as<bool>()) {
@@ -158,12 +160,12 @@ private:
                 value = *integer;
             } else if (const auto* text = leaf.value->as<std::string>()) {
                 value = *text;
-            } else if (report) {
+            } else {
                 diagnostics_.add(leaf.value->at, fmt::format("'{}' cannot be {}", leaf.name,
                                                              leaf.value->type_name()));
                 continue;
             }
-            if (report && !check_param(leaf, value)) continue;
+            if (!check_param(leaf, value)) continue;
             params.push_back({leaf.name, value});
         }
     }
@@ -192,10 +194,10 @@ private:
                 continue;
             }
             if (image != nullptr && !known_by(image->settings, leaf.name)) {
-                diagnostics_.add(leaf.key_at,
-                                 fmt::format("the guest image '{}' has no setting '{}'", host.image,
-                                             leaf.name),
-                                 {}, help_from(image->settings, leaf.name));
+                diagnostics_.add(
+                    leaf.key_at,
+                    fmt::format("the guest image '{}' has no setting '{}'", host.image, leaf.name),
+                    {}, help_from(image->settings, leaf.name));
                 continue;
             }
             host.settings.push_back({leaf.name, value});
@@ -212,8 +214,7 @@ private:
                          fmt::format("it has {}, counted from 0", host.nics.size()));
         }
         const std::string address = reader.string("address");
-        const std::string wrong =
-            parse_network(address, interface.address, interface.prefix_bits);
+        const std::string wrong = parse_network(address, interface.address, interface.prefix_bits);
         if (reader.has("address") && !wrong.empty()) {
             reader.error("address", fmt::format("\"{}\" is no address of an interface", address),
                          wrong, "for instance \"10.0.0.1/24\"");
@@ -266,22 +267,23 @@ private:
             app.argv.push_back(variables_.expand(word, run->at, diagnostics_));
         }
         if (image != nullptr && !app.argv.empty() && !known_by(image->apps, app.argv[0])) {
-            reader.error("run",
-                         fmt::format("the guest image '{}' has no program '{}'", host.image,
-                                     app.argv[0]),
-                         {}, help_from(image->apps, app.argv[0]));
+            reader.error(
+                "run",
+                fmt::format("the guest image '{}' has no program '{}'", host.image, app.argv[0]),
+                {}, help_from(image->apps, app.argv[0]));
         }
         host.apps.push_back(std::move(app));
     }
 
-    // --- links ------------------------------------------------------------------------------------
+    // --- links
+    // ------------------------------------------------------------------------------------
 
     void decode_link(const ConfigNode& node) {
         TableReader reader(&node, "link", diagnostics_);
         reader.refuse_unknown();
         Link link;
-        link.name = reader.has("name") ? name_of(reader)
-                                       : fmt::format("wire{}", scenario_.links.size());
+        link.name =
+            reader.has("name") ? name_of(reader) : fmt::format("wire{}", scenario_.links.size());
         for (const Link& other : scenario_.links) {
             if (other.name == link.name) {
                 reader.error("name", fmt::format("there is another link '{}'", link.name));
@@ -289,8 +291,7 @@ private:
         }
         decode_ends(reader, link);
         link.params.rate_mbps = narrow(reader.integer("rate_mbps"));
-        link.params.propagation_ps =
-            nanoseconds(unsigned_of(reader.integer("propagation_ns")));
+        link.params.propagation_ps = nanoseconds(unsigned_of(reader.integer("propagation_ns")));
         if (const ConfigNode* faults = reader.table("faults")) {
             TableReader both(faults, "link.faults", diagnostics_);
             both.refuse_unknown();
@@ -318,8 +319,9 @@ private:
                 diagnostics_.add(end.at, fmt::format("there is no NIC '{}'", link.end_names[i]), {},
                                  suggestion(link.end_names[i], nic_names()));
             } else if (!taken_.emplace(link.end_names[i], link.name).second) {
-                diagnostics_.add(end.at, fmt::format("'{}' is already an end of '{}'",
-                                                     link.end_names[i], taken_[link.end_names[i]]),
+                diagnostics_.add(end.at,
+                                 fmt::format("'{}' is already an end of '{}'", link.end_names[i],
+                                             taken_[link.end_names[i]]),
                                  "a NIC has one port");
             }
         }
@@ -355,7 +357,8 @@ private:
         return change;
     }
 
-    // --- what happens and what is expected --------------------------------------------------------
+    // --- what happens and what is expected
+    // --------------------------------------------------------
 
     void decode_verification(const ConfigNode& node) {
         TableReader reader(&node, "verify", diagnostics_);
@@ -410,7 +413,8 @@ private:
             reader.error("metric", "an expectation needs either 'value' or 'other'");
         }
         if (reader.has("other")) expectation.limit = metric_of(reader, "other");
-        if (const ConfigNode* value = reader.any("value")) decode_limit(reader, *value, expectation);
+        if (const ConfigNode* value = reader.any("value"))
+            decode_limit(reader, *value, expectation);
         scenario_.expectations.push_back(std::move(expectation));
     }
 
@@ -431,8 +435,10 @@ private:
                 reader.error("value", fmt::format("\"{}\" is no number", expanded));
             }
         } else {
-            reader.error("value", fmt::format("'value' must be a number that is not negative, "
-                                              "this is {}", value.type_name()),
+            reader.error("value",
+                         fmt::format("'value' must be a number that is not negative, "
+                                     "this is {}",
+                                     value.type_name()),
                          "metrics count upwards from 0");
         }
     }
@@ -440,9 +446,8 @@ private:
     std::string metric_of(TableReader& reader, std::string_view key) {
         const std::string name = reader.string(key);
         if (!reader.has(key)) return name;
-        const bool exists = std::any_of(metrics_.begin(), metrics_.end(), [&](const auto& metric) {
-            return matches(name, metric);
-        });
+        const bool exists = std::any_of(metrics_.begin(), metrics_.end(),
+                                        [&](const auto& metric) { return matches(name, metric); });
         if (!exists) {
             std::string help = suggestion(name, metrics_);
             if (help.empty()) help = "`doorbell describe metrics` lists them";
@@ -452,7 +457,8 @@ private:
         return name;
     }
 
-    // --- small things -----------------------------------------------------------------------------
+    // --- small things
+    // -----------------------------------------------------------------------------
 
     static std::uint64_t unsigned_of(std::int64_t value) {
         return static_cast<std::uint64_t>(value);

@@ -94,12 +94,11 @@ TEST(DecoderTest, ExpectationsSayThemselves) {
 }
 
 TEST(DecoderTest, SetReachesEveryPartByName) {
-    const Decoded decoded(
-        kGoodScenario,
-        {"workload.input=/tmp/My File", "host.a.settings.driver.tx_ring=64",
-         "host.a.nic0.irq.itr=9", "host.b.nic0.irq.itr=11", "nic.pcie.lanes=1",
-         "link.wire0.propagation_ns=77", "link.wire0.faults.corrupt_ppm=5",
-         "scenario.timeout_ms=9", "workload.bytes=12"});
+    const Decoded decoded(kGoodScenario,
+                          {"workload.input=/tmp/My File", "host.a.settings.driver.tx_ring=64",
+                           "host.a.nic0.irq.itr=9", "host.b.nic0.irq.itr=11", "nic.pcie.lanes=1",
+                           "link.wire0.propagation_ns=77", "link.wire0.faults.corrupt_ppm=5",
+                           "scenario.timeout_ms=9", "workload.bytes=12"});
     ASSERT_EQ(decoded.messages, "");
     const Scenario& s = decoded.scenario;
     EXPECT_EQ(s.hosts[0].apps[0].argv.back(), "/tmp/My File");
@@ -141,8 +140,8 @@ const Mistake kMistakes[] = {
      "      | ^~~~~~~~~\n"
      "      = help: did you mean 'timeout_ms'?\n"},
     {"UnknownTable", "[[verify]]", "[[verfy]]",
-     "s.toml:59:3: error: unknown key 'verfy' in (top level)\n"
-     "   59 | [[verfy]]\n"
+     "s.toml:50:3: error: unknown key 'verfy' in (top level)\n"
+     "   50 | [[verfy]]\n"
      "      |   ^~~~~\n"
      "      = help: did you mean 'verify'?\n"},
     {"WrongType", "timeout_ms = 5000", "timeout_ms = \"5 s\"",
@@ -151,103 +150,132 @@ const Mistake kMistakes[] = {
      "      |              ^~~~~\n"
      "      = Simulated time after which a run that has not finished has failed.\n"},
     {"ImpossibleValue", "mtu_bytes = 1400", "mtu_bytes = 100",
-     "s.toml:35:13: error: 'mtu_bytes' cannot be 100\n"
-     "   35 | mtu_bytes = 100\n"
+     "s.toml:33:13: error: 'mtu_bytes' cannot be 100\n"
+     "   33 | mtu_bytes = 100\n"
      "      |             ^~~\n"
      "      = it must be 576..9000\n"},
     {"UnknownMetric", "\"workload.identical\"", "\"workload.identcal\"",
-     "s.toml:73:10: error: no run of this scenario has a metric 'workload.identcal'\n"
-     "   73 | metric = \"workload.identcal\"\n"
+     "s.toml:64:10: error: no run of this scenario has a metric 'workload.identcal'\n"
+     "   64 | metric = \"workload.identcal\"\n"
      "      |          ^~~~~~~~~~~~~~~~~~~\n"
      "      = help: did you mean 'workload.identical'?\n"},
     {"MetricOfAnotherNic", "\"host.b.nic0.tx.frames\"", "\"host.b.nic1.tx.frames\"",
-     "s.toml:81:9: error: no run of this scenario has a metric 'host.b.nic1.tx.frames'\n"
-     "   81 | other = \"host.b.nic1.tx.frames\"\n"
+     "s.toml:72:9: error: no run of this scenario has a metric 'host.b.nic1.tx.frames'\n"
+     "   72 | other = \"host.b.nic1.tx.frames\"\n"
      "      |         ^~~~~~~~~~~~~~~~~~~~~~~\n"
-     "      = help: did you mean 'host.a.nic0.tx.frames'?\n"},
+     "      = help: did you mean 'host.b.nic0.tx.frames'?\n"},
     {"UnknownOperator", "op = \">=\"", "op = \"=>\"",
-     "s.toml:80:6: error: 'op' cannot be \"=>\"\n"
-     "   80 | op = \"=>\"\n"
+     "s.toml:71:6: error: 'op' cannot be \"=>\"\n"
+     "   71 | op = \"=>\"\n"
      "      |      ^~~~\n"
-     "      = help: did you mean '>='?\n"},
+     "      = help: did you mean '=='?\n"},
     {"UnknownParameter", "phy.autonegotiation_ms = 1", "phy.autonegotation_ms = 1",
      "s.toml:12:5: error: a NIC has no parameter 'phy.autonegotation_ms'\n"
      "   12 | phy.autonegotation_ms = 1\n"
      "      |     ^~~~~~~~~~~~~~~~~\n"
      "      = help: did you mean 'phy.autonegotiation_ms'?\n"},
     {"ImpossibleParameter", "irq.itr = 7", "irq.itr = 70000",
-     "s.toml:32:11: error: 'irq.itr' must be 0..4000\n"
-     "   32 | irq.itr = 70000\n"
+     "s.toml:30:11: error: 'irq.itr' must be 0..4000\n"
+     "   30 | irq.itr = 70000\n"
      "      |           ^~~~~\n"},
     {"UnknownSetting", "driver.itr = 200", "driver.irt = 200",
-     "s.toml:30:8: error: the guest image 'default' has no setting 'driver.irt'\n"
-     "   30 | driver.irt = 200\n"
+     "s.toml:28:8: error: the guest image 'default' has no setting 'driver.irt'\n"
+     "   28 | driver.irt = 200\n"
      "      |        ^~~\n"
      "      = help: did you mean 'driver.itr'?\n"},
     {"UnknownProgram", "\"tcp_send ", "\"tcp_snd ",
      "s.toml:22:7: error: the guest image 'default' has no program 'tcp_snd'\n"
      "   22 | run = \"tcp_snd --to 10.0.0.2 --file '${workload.input}'\"\n"
-     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
      "      = help: did you mean 'tcp_send'?\n"},
     {"UnknownImage", "name = \"b\"", "name = \"b\"\nimage = \"mine\"",
-     "s.toml:28:9: error: there is no guest image 'mine'\n"
-     "   28 | image = \"mine\"\n"
+     "s.toml:27:9: error: there is no guest image 'mine'\n"
+     "   27 | image = \"mine\"\n"
      "      |         ^~~~~~\n"
      "      = no such file\n"},
     {"UnknownEnd", "\"b.nic0\"]", "\"b.nic3\"]",
-     "s.toml:45:19: error: there is no NIC 'b.nic3'\n"
-     "   45 | ends = [\"a.nic0\", \"b.nic3\"]\n"
+     "s.toml:43:19: error: there is no NIC 'b.nic3'\n"
+     "   43 | ends = [\"a.nic0\", \"b.nic3\"]\n"
      "      |                   ^~~~~~~~\n"
      "      = help: did you mean 'b.nic0'?\n"},
     {"OneEndTwice", "\"b.nic0\"]", "\"a.nic0\"]",
-     "s.toml:45:19: error: 'a.nic0' is already an end of 'wire0'\n"
-     "   45 | ends = [\"a.nic0\", \"a.nic0\"]\n"
+     "s.toml:43:19: error: 'a.nic0' is already an end of 'wire0'\n"
+     "   43 | ends = [\"a.nic0\", \"a.nic0\"]\n"
      "      |                   ^~~~~~~~\n"
      "      = a NIC has one port\n"},
     {"UnknownLink", "link = \"wire0\"", "link = \"wire1\"",
-     "s.toml:66:8: error: there is no link 'wire1'\n"
-     "   66 | link = \"wire1\"\n"
+     "s.toml:57:8: error: there is no link 'wire1'\n"
+     "   57 | link = \"wire1\"\n"
      "      |        ^~~~~~~\n"
      "      = help: did you mean 'wire0'?\n"},
     {"BadAddress", "10.0.0.2/24", "10.0.0.256/24",
-     "s.toml:34:11: error: \"10.0.0.256/24\" is no address of an interface\n"
-     "   34 | address = \"10.0.0.256/24\"\n"
+     "s.toml:32:11: error: \"10.0.0.256/24\" is no address of an interface\n"
+     "   32 | address = \"10.0.0.256/24\"\n"
      "      |           ^~~~~~~~~~~~~~~\n"
      "      = that is no IPv4 address\n"
      "      = help: for instance \"10.0.0.1/24\"\n"},
     {"NetworkWithHostBits", "0.0.0.0/0", "10.1.0.1/16",
-     "s.toml:37:6: error: \"10.1.0.1/16\" is no network\n"
-     "   37 | to = \"10.1.0.1/16\"\n"
+     "s.toml:35:6: error: \"10.1.0.1/16\" is no network\n"
+     "   35 | to = \"10.1.0.1/16\"\n"
      "      |      ^~~~~~~~~~~~~\n"
      "      = the address has bits beyond its prefix\n"
      "      = help: for instance \"10.1.0.0/16\"\n"},
     {"UnknownVariable", "'${workload.input}'", "'${workload.inptu}'",
      "s.toml:22:7: error: there is no variable 'workload.inptu'\n"
      "   22 | run = \"tcp_send --to 10.0.0.2 --file '${workload.inptu}'\"\n"
-     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
      "      = help: did you mean 'workload.input'?\n"},
     {"UnusedVariable", "bytes = 1000", "bytes = 1000\ncount = 3",
      "s.toml:9:1: error: nothing uses the variable 'workload.count'\n"
      "    9 | count = 3\n"
      "      | ^~~~~\n"
      "      = a variable stands as ${workload.count} in an application's arguments, in [[verify]] "
-     "or in [[expect]]\n"},
+     "or in [[expect]]\n"
+     "      = help: one of: out, workload.bytes, workload.input, workload.output\n"},
     {"VariableInACircle", "bytes = 1000", "bytes = \"${workload.bytes}\"",
-     "s.toml:8:1: error: the variable 'workload.bytes' stands for itself\n"},
+     "s.toml:8:1: error: the variable 'workload.bytes' stands for itself\n"
+     "    8 | bytes = \"${workload.bytes}\"\n"
+     "      | ^~~~~\n"
+     "s.toml:68:9: error: \"\" is no number\n"
+     "   68 | value = \"${workload.bytes}\"\n"
+     "      |         ^~~~~~~~~~~~~~~~~~~\n"},
     {"MissingKey", "name = \"b\"\n", "\n",
-     "s.toml:26:1: error: [[host]] needs 'name'\n"},
+     "s.toml:25:1: error: [[host]] needs 'name'\n"
+     "   25 | [[host]]\n"
+     "      | ^~~~~~~~\n"
+     "      = Letters, digits, '_' and '-'.\n"
+     "s.toml:43:19: error: there is no NIC 'b.nic0'\n"
+     "   43 | ends = [\"a.nic0\", \"b.nic0\"]\n"
+     "      |                   ^~~~~~~~\n"
+     "      = help: did you mean 'a.nic0'?\n"
+     "s.toml:72:9: error: no run of this scenario has a metric 'host.b.nic0.tx.frames'\n"
+     "   72 | other = \"host.b.nic0.tx.frames\"\n"
+     "      |         ^~~~~~~~~~~~~~~~~~~~~~~\n"
+     "      = help: did you mean 'host.a.nic0.tx.frames'?\n"},
     {"MissingInput", "generate:${workload.bytes}", "/missing/${workload.bytes}",
-     "s.toml:60:9: error: '/missing/1000' cannot be read\n"
-     "   60 | input = \"${workload.input}\"\n"
+     "s.toml:51:9: error: '/missing/1000' cannot be read\n"
+     "   51 | input = \"${workload.input}\"\n"
      "      |         ^~~~~~~~~~~~~~~~~~~\n"
      "      = No such file or directory\n"},
-    {"NeitherValueNorOther", "value = 1\n", "\n", "needs either 'value' or 'other'"},
-    {"NotToml", "timeout_ms = 5000", "timeout_ms = ", "s.toml:4:14: error: this is not TOML\n"},
-    {"KeyTwice", "timeout_ms = 5000", "timeout_ms = 5000\ntimeout_ms = 6", "this is not TOML"},
+    {"NeitherValueNorOther", "value = 1\n", "\n",
+     "s.toml:64:10: error: an expectation needs either 'value' or 'other'\n"
+     "   64 | metric = \"workload.identical\"\n"
+     "      |          ^~~~~~~~~~~~~~~~~~~~\n"},
+    {"NotToml", "timeout_ms = 5000", "timeout_ms = ",
+     "s.toml:4:14: error: this is not TOML\n"
+     "    4 | timeout_ms = \n"
+     "      |              ^\n"
+     "      = Error while parsing key-value pair: expected value, saw '\\n"
+     "'\n"},
+    {"KeyTwice", "timeout_ms = 5000", "timeout_ms = 5000\ntimeout_ms = 6",
+     "s.toml:5:14: error: this is not TOML\n"
+     "    5 | timeout_ms = 6\n"
+     "      |              ^\n"
+     "      = Error while parsing key-value pair: cannot redefine existing integer 'timeout_ms'\n"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Decoder, Mistakes, testing::ValuesIn(kMistakes),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(DecoderTest, SeveralMistakesAreShownAtOnce) {
     std::string text = kGoodScenario;
@@ -255,7 +283,7 @@ TEST(DecoderTest, SeveralMistakesAreShownAtOnce) {
     text.replace(text.find("drive"), 5, "drove");
     const std::string messages = Decoded(text).messages;
     EXPECT_THAT(messages, HasSubstr("timeoutms_"));
-    EXPECT_THAT(messages, HasSubstr("drove.tx_ring"));
+    EXPECT_THAT(messages, HasSubstr("drover.tx_ring"));
 }
 
 struct SetMistake {
@@ -293,13 +321,8 @@ const SetMistake kSetMistakes[] = {
      "--set host.c.settings.driver.itr=1:6: error: there is no 'c' in the scenario\n"
      "      | host.c.settings.driver.itr=1\n"
      "      |      ^\n"
-     "      = help: did you mean 'a'?\n"},
+     "      = help: one of: a, b\n"},
     {"UnknownSetting", "settings.driver.tx_rng=1",
-     "--set settings.driver.tx_rng=1:17: error: the guest image 'default' has no setting "
-     "'driver.tx_rng'\n"
-     "      | settings.driver.tx_rng=1\n"
-     "      |                 ^~~~~~\n"
-     "      = help: did you mean 'driver.tx_ring'?\n"
      "--set settings.driver.tx_rng=1:17: error: the guest image 'default' has no setting "
      "'driver.tx_rng'\n"
      "      | settings.driver.tx_rng=1\n"
@@ -323,7 +346,7 @@ const SetMistake kSetMistakes[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Decoder, SetMistakes, testing::ValuesIn(kSetMistakes),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace doorbell::scenario

@@ -39,6 +39,16 @@ std::string to_string(const Diagnostic& d) {
     return text;
 }
 
+void Diagnostics::add(Position at, std::string what, std::string why, std::string help) {
+    for (const Diagnostic& d : list_) {
+        if (d.at.source == at.source && d.at.line == at.line && d.at.column == at.column &&
+            d.what == what) {
+            return;
+        }
+    }
+    list_.push_back({at, std::move(what), std::move(why), std::move(help)});
+}
+
 std::string Diagnostics::text() const {
     std::string text;
     for (const Diagnostic& d : list_) text += to_string(d);
@@ -69,12 +79,18 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string closest(std::string_view word, const std::vector<std::string>& candidates) {
-    const std::size_t limit = std::max<std::size_t>(1, word.size() / 3);
     std::string best;
-    std::size_t best_distance = limit + 1;
+    std::size_t best_distance = word.size();
     for (const std::string& candidate : candidates) {
+        // What both have in front, up to a dot, says nothing about likeness.
+        const std::size_t differs = static_cast<std::size_t>(
+            std::mismatch(word.begin(), word.end(), candidate.begin(), candidate.end()).first -
+            word.begin());
+        const std::size_t dot = word.rfind('.', differs);
+        const std::size_t common = dot == std::string_view::npos || dot >= differs ? 0 : dot + 1;
+        const std::size_t limit = std::max<std::size_t>(1, (word.size() - common) / 3);
         const std::size_t distance = edit_distance(word, candidate);
-        if (distance < best_distance) {
+        if (distance <= limit && distance < best_distance) {
             best = candidate;
             best_distance = distance;
         }
@@ -86,7 +102,7 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
     const std::string best = closest(word, candidates);
     if (!best.empty()) return fmt::format("did you mean '{}'?", best);
     if (candidates.empty() || candidates.size() > 24) return "";
-    return fmt::format("one of: {}", fmt::join(candidates, ", "));
+    return "one of: " + comma_list(candidates);
 }
 
 }  // namespace doorbell::scenario

@@ -22,9 +22,8 @@ struct Diagnostic {
 /// Collects mistakes so that the user sees all of them at once.
 class Diagnostics {
 public:
-    void add(Position at, std::string what, std::string why = {}, std::string help = {}) {
-        list_.push_back({at, std::move(what), std::move(why), std::move(help)});
-    }
+    /// The same mistake at the same place is said once, however many hosts it concerns.
+    void add(Position at, std::string what, std::string why = {}, std::string help = {});
     [[nodiscard]] bool empty() const { return list_.empty(); }
     [[nodiscard]] const std::vector<Diagnostic>& list() const { return list_; }
     [[nodiscard]] std::string text() const;

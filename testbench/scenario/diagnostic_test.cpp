@@ -15,6 +15,9 @@ TEST(DiagnosticTest, DistanceCountsInsertionsDeletionsReplacementsAndSwaps) {
 
 TEST(DiagnosticTest, SuggestsTheNearestNameOrTheShortList) {
     EXPECT_EQ(suggestion("tx_rng", {"rx_ring", "tx_ring"}), "did you mean 'tx_ring'?");
+    EXPECT_EQ(suggestion("workload.count", {"workload.input", "workload.cont"}),
+              "did you mean 'workload.cont'?");
+    EXPECT_EQ(suggestion("workload.count", {"workload.input"}), "one of: workload.input");
     EXPECT_EQ(suggestion("frobnicate", {"a", "b"}), "one of: a, b");
     EXPECT_EQ(suggestion("frobnicate", std::vector<std::string>(30, "x")), "");
 }

@@ -24,8 +24,7 @@ std::unique_ptr<ConfigNode> take_key(ConfigNode& root, std::string_view key) {
 
 }  // namespace
 
-ScenarioFile::ScenarioFile(const std::filesystem::path& path,
-                           const std::vector<std::string>& sets)
+ScenarioFile::ScenarioFile(const std::filesystem::path& path, const std::vector<std::string>& sets)
     : root_(read_toml_file(path, sources_, diagnostics_)) {
     apply(sets);
 }
@@ -53,8 +52,8 @@ void ScenarioFile::apply(const std::vector<std::string>& sets) {
 void ScenarioFile::read_sweep() {
     if (sweep_ == nullptr) return;
     if (sweep_->as<ConfigNode::Table>() == nullptr) {
-        diagnostics_.add(sweep_->at, fmt::format("[sweep] must be a table, this is {}",
-                                                 sweep_->type_name()));
+        diagnostics_.add(sweep_->at,
+                         fmt::format("[sweep] must be a table, this is {}", sweep_->type_name()));
         return;
     }
     std::vector<std::pair<std::string, const ConfigNode*>> open = {{"", sweep_.get()}};
@@ -121,8 +120,8 @@ std::unique_ptr<ConfigNode> ScenarioFile::at_point(std::size_t point,
     return root;
 }
 
-Scenario ScenarioFile::decode(std::size_t point, const RunSettings& run,
-                              const Knowledge& knowledge, Diagnostics& diagnostics) const {
+Scenario ScenarioFile::decode(std::size_t point, const RunSettings& run, const Knowledge& knowledge,
+                              Diagnostics& diagnostics) const {
     const std::unique_ptr<ConfigNode> root = at_point(point, diagnostics);
     return scenario::decode(*root, run, knowledge, diagnostics);
 }

@@ -20,7 +20,8 @@ const std::vector<SchemaSection>& schema_sections() {
         {"", "(top level)", "The tables of a scenario file.", false},
         {"scenario", "[scenario]", "What this is.", false},
         {"workload", "[workload]",
-         "Variables of your own. ${workload.KEY} stands for one in the arguments of applications, in "
+         "Variables of your own. ${workload.KEY} stands for one in the arguments of applications, "
+         "in "
          "[[verify]] and in the values of [[expect]]; --set workload.KEY=... changes it. ${out} is "
          "the run's output folder, ${seed} its seed.",
          true},
@@ -202,7 +203,8 @@ std::string schema_text() {
     static constexpr const char* kTypes[] = {"string", "integer", "boolean", "number",
                                              "table",  "tables",  "value"};
     std::string text =
-        "A scenario is a TOML file. Every key is here; another one is an error. A key changes on the\n"
+        "A scenario is a TOML file. Every key is here; another one is an error. A key changes on "
+        "the\n"
         "command line with --set: host and link go by their names, NICs by their number:\n"
         "  --set workload.bytes=1000  --set nic.phy.autonegotiation_ms=0\n"
         "  --set host.a.settings.driver.tx_ring=64  --set link.wire0.faults.loss_ppm=20000\n";

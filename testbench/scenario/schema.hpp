@@ -25,7 +25,7 @@ struct SchemaKey {
     KeyType type;
     std::int64_t minimum;  ///< Integers.
     std::int64_t maximum;
-    const char* fallback;  ///< Default as text; "" when absent means absent; nullptr: required.
+    const char* fallback;      ///< Default as text; "" when absent means absent; nullptr: required.
     std::string_view choices;  ///< Strings: "a|b|c", or empty.
     std::string_view description;
 };

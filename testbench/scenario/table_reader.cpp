@@ -26,9 +26,9 @@ TableReader::TableReader(const ConfigNode* table, std::string_view section,
                          Diagnostics& diagnostics)
     : table_(table), section_(section), diagnostics_(diagnostics) {
     if (table_ != nullptr && table_->as<ConfigNode::Table>() == nullptr) {
-        diagnostics_.add(table_->at, fmt::format("{} must be a table, this is {}",
-                                                 schema_section(section).heading,
-                                                 table_->type_name()));
+        diagnostics_.add(table_->at,
+                         fmt::format("{} must be a table, this is {}",
+                                     schema_section(section).heading, table_->type_name()));
         table_ = nullptr;
     }
 }
@@ -45,8 +45,8 @@ const ConfigNode* TableReader::take(std::string_view key, bool& reported) {
 }
 
 void TableReader::wrong_type(const ConfigNode& node, std::string_view key, const char* wanted) {
-    diagnostics_.add(node.at, fmt::format("'{}' must be {}, this is {}", key, wanted,
-                                          node.type_name()),
+    diagnostics_.add(node.at,
+                     fmt::format("'{}' must be {}, this is {}", key, wanted, node.type_name()),
                      std::string(schema_key(section_, key).description));
 }
 
@@ -166,10 +166,11 @@ Position TableReader::at(std::string_view key) const {
     return node == nullptr ? at() : node->at;
 }
 
-Position TableReader::at() const { return table_ == nullptr ? Position{} : table_->at; }
+Position TableReader::at() const {
+    return table_ == nullptr ? Position{} : table_->at;
+}
 
-void TableReader::error(std::string_view key, std::string what, std::string why,
-                        std::string help) {
+void TableReader::error(std::string_view key, std::string what, std::string why, std::string help) {
     diagnostics_.add(at(key), std::move(what), std::move(why), std::move(help));
 }
 
@@ -178,10 +179,10 @@ void TableReader::refuse_unknown() {
     const auto known = keys_of(section_);
     for (const ConfigEntry& entry : *table_->as<ConfigNode::Table>()) {
         if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
-        diagnostics_.add(entry.key_at,
-                         fmt::format("unknown key '{}' in {}", entry.key,
-                                     schema_section(section_).heading),
-                         {}, suggestion(entry.key, known));
+        diagnostics_.add(
+            entry.key_at,
+            fmt::format("unknown key '{}' in {}", entry.key, schema_section(section_).heading), {},
+            suggestion(entry.key, known));
     }
 }
 

@@ -49,8 +49,9 @@ void Variables::refuse_unused(Diagnostics& diagnostics) const {
     for (const auto& [name, variable] : table_) {
         if (variable.at.source == nullptr || used_.count(name) != 0) continue;
         diagnostics.add(variable.at, fmt::format("nothing uses the variable '{}'", name),
-                        "a variable stands as ${" + name + "} in an application's arguments, in "
-                        "[[verify]] or in [[expect]]",
+                        "a variable stands as ${" + name +
+                            "} in an application's arguments, in "
+                            "[[verify]] or in [[expect]]",
                         suggestion(name, {used_.begin(), used_.end()}));
     }
 }
