@@ -1,0 +1,225 @@
+#include "testbench/host/host_module.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstring>
+
+#include "hw/base/generated/events.hpp"
+#include "testbench/host/host_ops_module.hpp"
+#include "testbench/host/pinned_rand.hpp"
+
+namespace doorbell {
+
+namespace {
+
+/// Streams of the seed below this belong to links, files and the like.
+constexpr std::uint64_t kFirstHostStream = 0x686F7374'00000000;
+
+/// Types of the schema; a guest cannot put others into the stream.
+bool is_event_type(std::uint16_t code) {
+    static const std::array<bool, 256> known = [] {
+        std::array<bool, 256> table{};
+        for (const EventDescription* row = events::kSchema; row->name != nullptr; row++) {
+            assert(row->code < table.size());
+            table[row->code] = true;
+        }
+        return table;
+    }();
+    return code < known.size() && known[code];
+}
+
+}  // namespace
+
+HostModule::HostModule(const sc_core::sc_module_name& name, const HostParams& params,
+                       EventPort events)
+    : sc_module(name),
+      params_(params),
+      events_(events),
+      prng_(params.seed, kFirstHostStream + params.stream),
+      timeline_("timeline"),
+      interrupts_(params.interrupts, timeline_, events),
+      threads_("threads", params.threads, timeline_),
+      image_(params.image),
+      host_name_(basename()) {
+    pin_rand(params.seed);
+    for (std::uint32_t i = 0; i < params.nic_count; i++) {
+        const std::string slot_name = "slot" + std::to_string(i);
+        slots_.push_back(std::make_unique<HostSlotModule>(slot_name.c_str(), i, params.iommu,
+                                                          events, interrupts_));
+        slots_.back()->set_refusal_log(
+            [this](const std::string& text) { log(GUEST_LOG_WARN, text); });
+    }
+    build_config();
+}
+
+HostModule::~HostModule() = default;
+
+void HostModule::build_config() {
+    const GuestConfig& from = params_.config;
+    argument_lists_.reserve(from.apps.size());
+    for (const GuestApp& app : from.apps) {
+        std::vector<const char*>& list = argument_lists_.emplace_back();
+        for (const std::string& argument : app.arguments) list.push_back(argument.c_str());
+        list.push_back(nullptr);
+        guest_apps_.push_back({static_cast<int>(app.arguments.size()), list.data(), app.start_ps});
+    }
+    for (const auto& [key, value] : from.settings) {
+        guest_settings_.push_back({key.c_str(), value.c_str()});
+    }
+    config_.host_name = host_name_.c_str();
+    config_.interface_count = static_cast<std::uint32_t>(from.interfaces.size());
+    config_.interfaces = from.interfaces.data();
+    config_.route_count = static_cast<std::uint32_t>(from.routes.size());
+    config_.routes = from.routes.data();
+    config_.app_count = static_cast<std::uint32_t>(guest_apps_.size());
+    config_.apps = guest_apps_.data();
+    config_.setting_count = static_cast<std::uint32_t>(guest_settings_.size());
+    config_.settings = guest_settings_.data();
+    statuses_.resize(guest_apps_.size());
+    apps_left_ = config_.app_count;
+}
+
+void HostModule::start() {
+    assert(image_.loaded() && "look at error() first");
+    assert(!started_);
+    started_ = true;
+    threads_.create("boot", &HostModule::boot, this, 0);
+}
+
+void HostModule::boot(void* self) {
+    auto* host = static_cast<HostModule*>(self);
+    const int status = host->image_.start(&host_ops(), &host->handle_, &host->config_);
+    if (status < 0) {
+        host->panic(std::string("the guest did not start: ") + std::strerror(-status));
+    } else if (host->finished()) {
+        host->tell_ended();
+    }
+}
+
+void HostModule::tell_ended() {
+    if (ended_told_) return;
+    ended_told_ = true;
+    if (on_ended_) on_ended_();
+}
+
+// --- evidence
+// ---------------------------------------------------------------------------------------
+
+void HostModule::visit_metrics(MetricVisitor& visitor) const {
+    if (started_) {
+        image_.metrics(
+            [](void* ctx, const char* metric_name, std::uint64_t value) {
+                static_cast<MetricVisitor*>(ctx)->metric(metric_name, value);
+            },
+            &visitor);
+    }
+    interrupts_.visit_metrics(visitor);
+    visitor.metric("threads.resumptions", threads_.resumptions());
+    visitor.metric("threads.live", threads_.live_threads());
+    for (std::size_t i = 0; i < slots_.size(); i++) {
+        slots_[i]->iommu().visit_metrics(visitor, "nic" + std::to_string(i) + ".iommu.");
+    }
+}
+
+std::optional<std::string> HostModule::show(const std::string& table) const {
+    std::string text;
+    const auto append = [](void* ctx, const char* part) {
+        static_cast<std::string*>(ctx)->append(part);
+    };
+    if (!started_ || image_.show(table.c_str(), append, &text) < 0) return std::nullopt;
+    return text;
+}
+
+const guest_description* HostModule::apps() const {
+    return image_.apps();
+}
+const guest_description* HostModule::settings() const {
+    return image_.settings();
+}
+
+std::uint64_t HostModule::kernel_events() const {
+    return threads_.resumptions() + timeline_.activations();
+}
+
+// --- for the guest
+// -------------------------------------------------------------------------------------
+
+HostSlotModule* HostModule::slot_of_guest(std::uint32_t nic, const char* what) {
+    if (nic < slots_.size()) return slots_[nic].get();
+    log(GUEST_LOG_ERROR, std::string(what) + ": there is no NIC " + std::to_string(nic));
+    return nullptr;
+}
+
+bool HostModule::must_not_block(const char* what) {
+    if (!interrupts_.in_handler()) return false;
+    panic(std::string(what) + " inside an interrupt handler, which must not block");
+    return true;
+}
+
+void HostModule::log(int level, const std::string& text) {
+    if (params_.log) params_.log(level, text);
+}
+
+void HostModule::report(const guest_report& from) {
+    if (!events_.enabled()) return;
+    if (!is_event_type(from.type)) {
+        return log(GUEST_LOG_ERROR, "report: no event has code " + std::to_string(from.type));
+    }
+    events_.emit({timeline_.now_ps(),
+                  from.packet,
+                  from.frame,
+                  {from.args[0], from.args[1], from.args[2], from.args[3]},
+                  from.type,
+                  events_.source()});
+}
+
+std::uint32_t HostModule::random() {
+    return static_cast<std::uint32_t>(prng_.next());
+}
+
+guest_file* HostModule::file_open(const char* name, bool for_writing) {
+    std::string why;
+    std::unique_ptr<guest_file> file =
+        open_guest_file(name == nullptr ? "" : name, for_writing, params_.seed, why);
+    if (!file) {
+        log(GUEST_LOG_ERROR, why);
+        return nullptr;
+    }
+    files_.push_back(std::move(file));
+    return files_.back().get();
+}
+
+bool HostModule::owns(const guest_file* file) const {
+    return std::any_of(files_.begin(), files_.end(),
+                       [file](const auto& open) { return open.get() == file; });
+}
+
+void HostModule::file_close(guest_file* file) {
+    const auto place = std::find_if(files_.begin(), files_.end(),
+                                    [file](const auto& open) { return open.get() == file; });
+    if (place == files_.end()) return log(GUEST_LOG_ERROR, "file_close: not an open file");
+    const int status = file->finish();
+    if (status < 0) panic(std::string("cannot write a file: ") + std::strerror(-status));
+    files_.erase(place);
+}
+
+void HostModule::app_done(std::uint32_t app, int status) {
+    if (app >= statuses_.size() || statuses_[app].has_value()) {
+        return log(GUEST_LOG_ERROR, "app_done: application " + std::to_string(app) +
+                                        " does not exist or has ended before");
+    }
+    statuses_[app] = status;
+    if (--apps_left_ == 0) tell_ended();
+}
+
+void HostModule::panic(const std::string& why) {
+    if (!panicked_) {
+        panicked_ = true;
+        panic_text_ = why;
+        log(GUEST_LOG_ERROR, "panic: " + why);
+    }
+    tell_ended();
+}
+
+}  // namespace doorbell

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <systemc>
+#include <utility>
+#include <vector>
+
+#include "guest_stack/kernel/guest_abi.h"
+#include "hw/base/event_port.hpp"
+#include "hw/base/metrics.hpp"
+#include "hw/base/prng.hpp"
+#include "hw/base/timeline_module.hpp"
+#include "testbench/host/guest_files.hpp"
+#include "testbench/host/guest_image.hpp"
+#include "testbench/host/guest_threads_module.hpp"
+#include "testbench/host/host_slot_module.hpp"
+
+namespace doorbell {
+class HostModule;
+}
+
+/// What a guest hands back with every call.
+struct guest_host {
+    doorbell::HostModule* module;
+};
+
+namespace doorbell {
+
+struct GuestApp {
+    std::vector<std::string> arguments;  ///< As one would type it; the first is its name.
+    Picoseconds start_ps = 0;
+};
+
+/// guest_config in C++: owns its strings.
+struct GuestConfig {
+    std::vector<guest_interface> interfaces;
+    std::vector<guest_route> routes;
+    std::vector<GuestApp> apps;
+    std::vector<std::pair<std::string, std::string>> settings;
+};
+
+struct HostParams {
+    GuestImageParams image;
+    std::uint64_t seed = 1;    ///< Of the run.
+    std::uint64_t stream = 0;  ///< Which host of the run: its own random numbers.
+    std::uint32_t nic_count = 1;
+    GuestConfig config;
+    IommuParams iommu;
+    InterruptControllerParams interrupts;
+    GuestThreadsParams threads;
+    /// Lines of the guest and of the host itself: level of the ABI, and text.
+    std::function<void(int level, const std::string& text)> log;
+};
+
+/// The CPU side of one simulated host: memory as devices see it, interrupt controller, and a guest
+/// image that runs on coroutines. It is the guest's `struct guest_host`; the table of functions
+/// stands in host_ops_module.cpp.
+class HostModule final : public sc_core::sc_module {
+public:
+    /// `events` is the host's own source in the stream ("a").
+    HostModule(const sc_core::sc_module_name& name, const HostParams& params, EventPort events);
+    ~HostModule() override;
+
+    // --- for the testbench
+    // --------------------------------------------------------------------------
+    /// Empty, or why the guest image could not be loaded.
+    [[nodiscard]] const std::string& error() const { return image_.error(); }
+    /// Where NIC `index` is plugged in: bind its sockets to the slot's.
+    [[nodiscard]] HostSlotModule& slot(std::uint32_t index) { return *slots_.at(index); }
+    [[nodiscard]] std::uint32_t nic_count() const {
+        return static_cast<std::uint32_t>(slots_.size());
+    }
+
+    /// The guest boots at the current simulated time, in a thread of its own. Once.
+    void start();
+    /// Every application has ended, whatever its status.
+    [[nodiscard]] bool finished() const { return apps_left_ == 0; }
+    /// Per application: its status, or nothing while it runs.
+    [[nodiscard]] const std::vector<std::optional<int>>& statuses() const { return statuses_; }
+    [[nodiscard]] bool panicked() const { return panicked_; }
+    [[nodiscard]] const std::string& panic_text() const { return panic_text_; }
+    /// Called once, when the host has finished or panicked.
+    void on_ended(std::function<void()> action) { on_ended_ = std::move(action); }
+
+    /// The guest's counters and the host's own; the caller puts "host.<name>." in front.
+    void visit_metrics(MetricVisitor& visitor) const;
+    /// A table of the guest as text ("route", "arp", "softirqs", ...); nothing when unknown.
+    [[nodiscard]] std::optional<std::string> show(const std::string& table) const;
+    [[nodiscard]] const guest_description* apps() const;
+    [[nodiscard]] const guest_description* settings() const;
+    /// Process activations: thread resumptions and the host's timeline.
+    [[nodiscard]] std::uint64_t kernel_events() const;
+
+    // --- for the guest: one function per entry of guest_host_ops
+    // -----------------------------------
+    [[nodiscard]] GuestThreadsModule& threads() { return threads_; }
+    [[nodiscard]] InterruptController& interrupts() { return interrupts_; }
+    [[nodiscard]] const EventPort& events() const { return events_; }
+    [[nodiscard]] HostSlotModule* slot_of_guest(std::uint32_t nic, const char* what);
+    /// True, and a panic, when the caller is an interrupt handler.
+    [[nodiscard]] bool must_not_block(const char* what);
+    void log(int level, const std::string& text);
+    void report(const guest_report& report);
+    [[nodiscard]] std::uint32_t random();
+    [[nodiscard]] guest_file* file_open(const char* name, bool for_writing);
+    [[nodiscard]] bool owns(const guest_file* file) const;
+    void file_close(guest_file* file);
+    void app_done(std::uint32_t app, int status);
+    void panic(const std::string& why);
+
+private:
+    static void boot(void* self);
+    void build_config();
+    void tell_ended();
+
+    HostParams params_;
+    EventPort events_;
+    guest_host handle_{this};
+    Prng prng_;
+    TimelineModule timeline_;
+    InterruptController interrupts_;
+    GuestThreadsModule threads_;
+    std::vector<std::unique_ptr<HostSlotModule>> slots_;
+    GuestImage image_;
+    std::vector<std::unique_ptr<guest_file>> files_;
+
+    std::string host_name_;
+    guest_config config_{};
+    std::vector<std::vector<const char*>> argument_lists_;
+    std::vector<guest_app> guest_apps_;
+    std::vector<guest_setting> guest_settings_;
+
+    bool started_ = false;
+    std::uint32_t apps_left_ = 0;
+    std::vector<std::optional<int>> statuses_;
+    bool panicked_ = false;
+    std::string panic_text_;
+    bool ended_told_ = false;
+    std::function<void()> on_ended_;
+};
+
+}  // namespace doorbell
