@@ -21,6 +21,10 @@ struct NvmParams {
     /// Word 0x24 bit 10: APM wake-up.
     bool wake_on_lan = false;
 
+    /// A power cycle brings back the image above, so that a run can be repeated; true: what EEWR
+    /// wrote stays, as in the EEPROM it is.
+    bool writes_survive_power_cycle = false;
+
     Picoseconds read_word_ps = microseconds(30);
     Picoseconds write_word_ps = microseconds(100);
     /// From a reset to EECD.AUTO_RD; Linux gives the part 10 ms.

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+
+#include "hw/base/timeline.hpp"
+#include "hw/nvm/nvm_image.hpp"
+#include "hw/nvm/nvm_params.hpp"
+#include "hw/regs/register_file.hpp"
+
+namespace doorbell {
+
+class NvmListener {
+public:
+    virtual ~NvmListener() = default;
+    /// Auto-load is done: the registers that come from the NVM have been written without a bus
+    /// write, whoever caches them looks again.
+    virtual void nvm_loaded() = 0;
+};
+
+/// The EEPROM behind EERD, EEWR and EECD, and what the hardware loads from it by itself (datasheet
+/// chapter 6; specification section 3). Bit-banging of EECD is granted and leads nowhere.
+class Nvm {
+public:
+    enum class Extent : std::uint8_t {
+        kFull,     ///< Power-on, PCIe reset, EE_RST: address, LEDs, wake-up.
+        kAddress,  ///< CTRL.RST: the address.
+    };
+
+    Nvm(const NvmParams& params, Timeline& timeline, regs::RegisterFile& registers,
+        NvmListener& listener);
+    ~Nvm();
+    Nvm(const Nvm&) = delete;
+    Nvm& operator=(const Nvm&) = delete;
+
+    /// The image as it was delivered, unless writes survive.
+    void power_on_reset();
+    /// Once the registers have been reset: drops what is under way and loads. EECD.AUTO_RD is 0
+    /// until that is done.
+    void auto_load(Extent extent);
+
+    [[nodiscard]] const NvmImage& image() const { return image_; }
+
+private:
+    void install_hooks();
+    void finish_load();
+    void finish_read();
+    void finish_write();
+
+    NvmParams params_;
+    Timeline& timeline_;
+    regs::RegisterFile& registers_;
+    NvmListener& listener_;
+    NvmImage image_;
+    Extent extent_ = Extent::kFull;
+    std::uint16_t write_data_ = 0;
+    Task load_task_;
+    Task read_task_;
+    Task write_task_;
+};
+
+}  // namespace doorbell
