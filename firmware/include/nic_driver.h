@@ -11,6 +11,9 @@
 
 #ifdef __cplusplus
 extern "C" {
+/* In C a struct and a function may share a name; C++ allows it, too, but g++ frowns. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 #endif
 
 #define NIC_EIO 5
@@ -172,6 +175,7 @@ void nic_stats_visit(const struct nic_device* dev,
                      void (*visit)(void* ctx, const char* name, uint64_t value), void* ctx);
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 

@@ -313,9 +313,8 @@ uint32_t nic_rx(struct nic_device* dev, struct nic_rx_packet* packets, uint32_t 
     while (taken < budget && rx->returned < rx->size - 1u) {
         const uint32_t count = nic_rx_scan(dev, parts);
         if (!count) break;
-        const bool good = nic_rx_acceptable(dev, parts, count);
-        if (!good) dev->counters.rx_errors++;
-        if (!good || count > budget) {
+        if (count > budget || !nic_rx_acceptable(dev, parts, count)) {
+            dev->counters.rx_errors++;
             nic_rx_recycle(rx, count);
             continue;
         }
