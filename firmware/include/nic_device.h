@@ -24,9 +24,9 @@ union nic_descriptor {
 };
 
 struct nic_tx_slot {
-    uint64_t bus_address;  /* of the mapping that begins here */
+    uint64_t bus_address;  /* of the mapping that ends here */
     void* cookie;          /* first slot of a packet: the caller's */
-    uint32_t mapped_bytes; /* 0: no mapping begins here */
+    uint32_t mapped_bytes; /* 0: no mapping ends here */
     uint16_t end;          /* first slot of a packet: one past its EOP descriptor */
     uint16_t report;       /* first slot of a group: the descriptor whose DD answers for it */
 };

@@ -238,7 +238,6 @@ static int nic_start_hardware(struct nic_device* dev) {
     nic_write(dev, NIC_WUC, 0);
     nic_apply_workarounds(dev);
     nic_write(dev, NIC_VET, 0x8100u);
-    nic_stats_clear(dev);
     nic_rx_filters(dev);
     error = nic_link_setup(dev);
     if (error) return error;

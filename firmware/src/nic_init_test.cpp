@@ -53,6 +53,7 @@ TEST_F(NicInit, AWrongChecksumIsReadThreeTimesAndRefused) {
     chip.nvm[5] ^= 1;
     EXPECT_EQ(nic_probe(dev.get(), chip.hal()), -NIC_EIO);
     EXPECT_EQ(chip.writes_to(NIC_EERD), 3u * 64u);
+    EXPECT_EQ(chip.regs[NIC_EXTCNF_CTRL] & NIC_EXTCNF_CTRL_MDIO_SW_OWNERSHIP_MASK, 0u);
     EXPECT_FALSE(chip.messages.empty());
 }
 
@@ -272,7 +273,7 @@ TEST_F(NicInit, ResetHandsPendingPacketsBackAndGoesOn) {
     chip.transmit();
     EXPECT_EQ(drain(), (std::vector<std::uintptr_t>{5}));
     EXPECT_EQ(chip.sent.size(), 2u);
-    ASSERT_TRUE(chip.receive({pattern(64), 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(64), 0, 0, 0}));
     EXPECT_EQ(receive().size(), 1u);
     EXPECT_EQ(nic_counters(dev.get())->resets, 1u);
 }

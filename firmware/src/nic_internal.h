@@ -149,7 +149,4 @@ void nic_rx_filters(struct nic_device* dev);
 void nic_rx_start(struct nic_device* dev);
 void nic_rx_free_ring(struct nic_device* dev);
 
-/* nic_stats.c */
-void nic_stats_clear(struct nic_device* dev);
-
 #endif /* NIC_INTERNAL_H */

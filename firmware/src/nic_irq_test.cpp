@@ -39,6 +39,7 @@ TEST_F(NicIrq, MsixIsProgrammedThroughItsTable) {
 
 TEST_F(NicIrq, MsiIsTheSecondChoice) {
     chip.refuse_irq[NIC_IRQ_MSIX] = true;
+    chip.config[0x93] = 0x80;  // left enabled by whoever was here before
     open();
     EXPECT_EQ(chip.irq_mode, NIC_IRQ_MSI);
     EXPECT_EQ(chip.config[0x93] & 0x80, 0) << "MSI-X stays off";
@@ -123,7 +124,10 @@ TEST_P(NicIrqSingle, WhatIsReportedIsAcknowledgedAndMasked) {
     EXPECT_TRUE(chip.ims & NIC_ICR_TXDW_MASK) << "the other queue may go on";
     nic_interrupt_enable(dev.get(), NIC_EVENT_RX);
     EXPECT_TRUE(chip.ims & NIC_ICR_RXT0_MASK);
-    EXPECT_EQ(nic_counters(dev.get())->interrupts, 1u);
+    chip.raise(NIC_ICR_RXT0_MASK);
+    EXPECT_EQ(nic_interrupt(dev.get(), 0), std::uint32_t{NIC_EVENT_RX});
+    EXPECT_EQ(chip.icr, 0u) << "nothing to put back: nobody was polling";
+    EXPECT_EQ(nic_counters(dev.get())->interrupts, 2u);
 }
 
 TEST_P(NicIrqSingle, AnInterruptOfSomebodyElseIsNotOurs) {

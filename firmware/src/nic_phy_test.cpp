@@ -43,6 +43,46 @@ TEST_F(NicPhy, AnUnchangedOfferDoesNotTakeTheLinkDown) {
     EXPECT_EQ(chip.phy[0] & 0x0200, 0x0200);
 }
 
+TEST_F(NicPhy, ANewOfferOrALostLinkRenegotiates) {
+    open();
+    chip.phy[0] = 0x1140;
+    chip.link(true, kPartner);
+    nic_close(dev.get());
+    chip.phy[0] = 0x1140;  // as if nobody had put it to sleep
+    config.autoneg_advertise = 0x8100;
+    ASSERT_EQ(nic_open(dev.get(), &config), 0);
+    EXPECT_EQ(chip.phy[4], 0x0D01) << "another ANAR, the same CTRL1000";
+    EXPECT_EQ(chip.phy[0] & 0x0200, 0x0200);
+    chip.phy[0] = 0x1140;
+    chip.phy[1] = 0x7969;  // negotiated once, link lost since
+    ASSERT_EQ(nic_reset(dev.get()), 0);
+    EXPECT_EQ(chip.phy[0] & 0x0200, 0x0200);
+}
+
+TEST_F(NicPhy, TheMacFollowsThePhyWhateverTheNvmSays) {
+    chip.ctrl_default |= NIC_CTRL_FRCSPD_MASK | NIC_CTRL_FRCDPX_MASK | NIC_CTRL_ILOS_MASK |
+                         NIC_CTRL_RFCE_MASK | NIC_CTRL_TFCE_MASK;
+    open();
+    EXPECT_EQ(chip.regs[NIC_CTRL] & (NIC_CTRL_FRCSPD_MASK | NIC_CTRL_FRCDPX_MASK |
+                                     NIC_CTRL_ILOS_MASK | NIC_CTRL_RFCE_MASK | NIC_CTRL_TFCE_MASK),
+              0u);
+}
+
+TEST_F(NicPhy, TheAnswerToAnotherQuestionIsNoAnswer) {
+    chip.mdic_other_register = true;
+    EXPECT_EQ(nic_probe(dev.get(), chip.hal()), -NIC_EIO);
+}
+
+TEST_F(NicPhy, ALossOfThePastDoesNotHideThePresent) {
+    open();
+    chip.link(true, kPartner);
+    poll();
+    chip.link(false);
+    chip.link(true, kPartner);
+    link_interrupt();
+    EXPECT_TRUE(poll().up) << "BMSR is latched low: it takes two reads";
+}
+
 TEST_F(NicPhy, LoopbackPowerDownAndIsolationAreLeft) {
     chip.phy[0] = 0x5D40;
     open();
@@ -150,6 +190,12 @@ TEST_F(NicPhy, AFailedLookIsRepeated) {
     EXPECT_FALSE(link.up);
     chip.mdic_error = false;
     EXPECT_TRUE(poll().up);
+    chip.regs[NIC_STATUS] &= ~NIC_STATUS_SPEED_MASK;
+    link_interrupt();
+    chip.mdic_error = true;
+    EXPECT_EQ(nic_link_poll(dev.get(), &link), -NIC_EIO);
+    chip.mdic_error = false;
+    EXPECT_EQ(poll().speed_mbps, 10u) << "although the MAC says no other thing than before";
 }
 
 TEST_F(NicPhy, AClosedDeviceHasNoLink) {

@@ -13,7 +13,7 @@ INSTANTIATE_TEST_SUITE_P(DescriptorFormats, NicRx, ::testing::Bool(),
 TEST_P(NicRx, AFrameArrivesWithItsBytesAndIdentity) {
     open();
     chip.rx_tag = 42;
-    ASSERT_TRUE(chip.receive({pattern(60), 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(60), 0, 0, 0}));
     const auto packets = receive();
     ASSERT_EQ(packets.size(), 1u);
     EXPECT_EQ(bytes_of(packets[0]), pattern(60));
@@ -27,7 +27,8 @@ TEST_P(NicRx, ManyTurnsOfTheRingLoseNothing) {
     std::uint8_t next = 0;
     for (int turn = 0; turn < 40; turn++) {
         for (int i = 0; i < 7; i++) {
-            ASSERT_TRUE(chip.receive({pattern(64, static_cast<std::uint8_t>(turn * 7 + i)), 0, 0}));
+            ASSERT_TRUE(
+                chip.receive({pattern(64, static_cast<std::uint8_t>(turn * 7 + i)), 0, 0, 0}));
         }
         for (const auto& packet : receive()) {
             EXPECT_EQ(bytes_of(packet), pattern(64, next++));
@@ -42,10 +43,10 @@ TEST_P(NicRx, ManyTurnsOfTheRingLoseNothing) {
 TEST_P(NicRx, TheTailIsWrittenOncePerBatch) {
     open();
     const std::uint32_t before = chip.writes_to(NIC_RDT(0));
-    for (int i = 0; i < 3; i++) ASSERT_TRUE(chip.receive({pattern(64), 0, 0}));
+    for (int i = 0; i < 3; i++) ASSERT_TRUE(chip.receive({pattern(64), 0, 0, 0}));
     receive();
     EXPECT_EQ(chip.writes_to(NIC_RDT(0)), before) << "a few missing do not matter";
-    for (int i = 0; i < 9; i++) ASSERT_TRUE(chip.receive({pattern(64), 0, 0}));
+    for (int i = 0; i < 9; i++) ASSERT_TRUE(chip.receive({pattern(64), 0, 0, 0}));
     chip.log.clear();
     receive();
     ASSERT_GE(chip.log.size(), 2u);
@@ -57,7 +58,7 @@ TEST_P(NicRx, TheTailIsWrittenOncePerBatch) {
 
 TEST_P(NicRx, ABudgetIsKept) {
     open();
-    for (int i = 0; i < 5; i++) ASSERT_TRUE(chip.receive({pattern(64), 0, 0}));
+    for (int i = 0; i < 5; i++) ASSERT_TRUE(chip.receive({pattern(64), 0, 0, 0}));
     EXPECT_EQ(receive(2).size(), 2u);
     EXPECT_EQ(receive(2).size(), 2u);
     EXPECT_EQ(receive(2).size(), 1u);
@@ -78,7 +79,7 @@ TEST_P(NicRx, ChecksumResultsAreReported) {
         {0x60000064, 0},  // IXSM: ignore it all
     };
     for (const auto& c : cases) {
-        ASSERT_TRUE(chip.receive({pattern(64), c.status, 0}));
+        ASSERT_TRUE(chip.receive({pattern(64), c.status, 0, 0}));
         const auto packets = receive();
         ASSERT_EQ(packets.size(), 1u);
         EXPECT_EQ(packets[0].flags, c.flags) << std::hex << c.status;
@@ -87,8 +88,8 @@ TEST_P(NicRx, ChecksumResultsAreReported) {
 
 TEST_P(NicRx, AStrippedTagIsReported) {
     open();
-    ASSERT_TRUE(chip.receive({pattern(64), 0x08, 0xE123}));
-    ASSERT_TRUE(chip.receive({pattern(64), 0x00, 0xFFFF}));
+    ASSERT_TRUE(chip.receive({pattern(64), 0x08, 0xE123, 0}));
+    ASSERT_TRUE(chip.receive({pattern(64), 0x00, 0xFFFF, 0}));
     const auto packets = receive();
     ASSERT_EQ(packets.size(), 2u);
     EXPECT_EQ(packets[0].flags, std::uint32_t{NIC_RX_VLAN});
@@ -99,7 +100,7 @@ TEST_P(NicRx, AStrippedTagIsReported) {
 TEST_P(NicRx, ALongFrameComesInSeveralBuffers) {
     config.mtu_bytes = 9000;
     open();
-    ASSERT_TRUE(chip.receive({pattern(5000), 0x48, 0x0123}));
+    ASSERT_TRUE(chip.receive({pattern(5000), 0x48, 0x0123, 0}));
     const auto packets = receive();
     ASSERT_EQ(packets.size(), 3u);
     std::vector<std::uint8_t> whole;
@@ -118,8 +119,8 @@ TEST_P(NicRx, ALongFrameComesInSeveralBuffers) {
 TEST_P(NicRx, AFrameIsHandedOverWholeOrNotAtAll) {
     config.mtu_bytes = 9000;
     open();
-    ASSERT_TRUE(chip.receive({pattern(64), 0, 0}));
-    ASSERT_TRUE(chip.receive({pattern(5000), 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(64), 0, 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(5000), 0, 0, 0}));
     EXPECT_EQ(receive(3).size(), 1u) << "no room for all three parts";
     EXPECT_EQ(receive(3).size(), 3u);
 }
@@ -127,8 +128,8 @@ TEST_P(NicRx, AFrameIsHandedOverWholeOrNotAtAll) {
 TEST_P(NicRx, AFrameThatNoBudgetCouldTakeDoesNotBlockTheRing) {
     config.mtu_bytes = 9000;
     open();
-    ASSERT_TRUE(chip.receive({pattern(5000), 0, 0}));
-    ASSERT_TRUE(chip.receive({pattern(64, 9), 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(5000), 0, 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(64, 9), 0, 0, 0}));
     const auto packets = receive(2);
     ASSERT_EQ(packets.size(), 1u);
     EXPECT_EQ(bytes_of(packets[0]), pattern(64, 9));
@@ -138,8 +139,8 @@ TEST_P(NicRx, AFrameThatNoBudgetCouldTakeDoesNotBlockTheRing) {
 TEST_P(NicRx, AFrameLongerThanThePartsLongestIsSkippedToItsEnd) {
     config.mtu_bytes = 9000;
     open();
-    ASSERT_TRUE(chip.receive({pattern(2048 * 6 + 1), 0, 0}));
-    ASSERT_TRUE(chip.receive({pattern(64, 9), 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(2048 * 6 + 1), 0, 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(64, 9), 0, 0, 0}));
     const auto packets = receive();
     ASSERT_EQ(packets.size(), 1u);
     EXPECT_EQ(bytes_of(packets[0]), pattern(64, 9));
@@ -151,7 +152,7 @@ TEST_P(NicRx, WithoutAFreshBufferTheOldOneStaysAndTheFrameIsDropped) {
     config.mtu_bytes = 9000;
     open();
     for (int n = 0; n < 6; n++) {  // buffer and mapping of each of three parts
-        ASSERT_TRUE(chip.receive({pattern(5000), 0, 0}));
+        ASSERT_TRUE(chip.receive({pattern(5000), 0, 0, 0}));
         const std::size_t mappings = chip.live_mappings();
         chip.fail_after = n;
         EXPECT_TRUE(receive().empty()) << n;
@@ -160,7 +161,7 @@ TEST_P(NicRx, WithoutAFreshBufferTheOldOneStaysAndTheFrameIsDropped) {
         EXPECT_EQ(chip.live_mappings(), mappings) << n;
     }
     EXPECT_EQ(nic_counters(dev.get())->rx_no_buffer, 6u);
-    ASSERT_TRUE(chip.receive({pattern(64, 3), 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(64, 3), 0, 0, 0}));
     const auto packets = receive();
     ASSERT_EQ(packets.size(), 1u) << "the ring lives on";
     EXPECT_EQ(bytes_of(packets[0]), pattern(64, 3));
@@ -169,21 +170,21 @@ TEST_P(NicRx, WithoutAFreshBufferTheOldOneStaysAndTheFrameIsDropped) {
 TEST_P(NicRx, AnEmptyPoolDropsWhatIsInTheRingAndThenTheRingHasRoomAgain) {
     open();
     std::uint64_t stored = 0;
-    while (chip.receive({pattern(64), 0, 0})) stored++;
+    while (chip.receive({pattern(64), 0, 0, 0})) stored++;
     EXPECT_EQ(stored, 15u);
     chip.exhausted = true;
     EXPECT_TRUE(receive().empty());
     EXPECT_EQ(nic_counters(dev.get())->rx_no_buffer, stored);
     EXPECT_EQ(chip.live_buffers(), 16u);
     chip.exhausted = false;
-    ASSERT_TRUE(chip.receive({pattern(64, 5), 0, 0}));
+    ASSERT_TRUE(chip.receive({pattern(64, 5), 0, 0, 0}));
     EXPECT_EQ(receive().size(), 1u);
 }
 
 TEST_P(NicRx, ErrorFramesAreDroppedUnlessWanted) {
     open();
     for (const std::uint32_t error : {0x01u, 0x02u, 0x04u, 0x10u, 0x80u}) {  // CE SE SEQ CXE RXE
-        ASSERT_TRUE(chip.receive({pattern(64), error << 24, 0}));
+        ASSERT_TRUE(chip.receive({pattern(64), error << 24, 0, 0}));
         EXPECT_TRUE(receive().empty()) << error;
     }
     EXPECT_EQ(nic_counters(dev.get())->rx_errors, 5u);
@@ -191,10 +192,24 @@ TEST_P(NicRx, ErrorFramesAreDroppedUnlessWanted) {
     config.store_bad_frames = true;
     ASSERT_EQ(nic_open(dev.get(), &config), 0);
     EXPECT_TRUE(chip.regs[NIC_RCTL] & NIC_RCTL_SBP_MASK);
-    ASSERT_TRUE(chip.receive({pattern(64), 0x01000000, 0}));
+    ASSERT_TRUE(chip.receive({pattern(64), 0x01000000, 0, 0}));
     const auto packets = receive();
     ASSERT_EQ(packets.size(), 1u);
     EXPECT_EQ(packets[0].flags, std::uint32_t{NIC_RX_ERROR});
+}
+
+TEST_P(NicRx, ALengthBeyondTheBufferIsNotBelieved) {
+    open();
+    ASSERT_TRUE(chip.receive({pattern(64), 0, 0, 2049}));
+    EXPECT_TRUE(receive().empty());
+    EXPECT_EQ(nic_counters(dev.get())->rx_errors, 1u);
+}
+
+TEST_P(NicRx, ADeviceThatIsAlwaysDoneDoesNotKeepTheDriverForever) {
+    open();
+    chip.dd_everywhere = true;
+    ASSERT_TRUE(chip.receive({pattern(64), 0, 0, 0}));
+    EXPECT_LE(receive(1000).size(), 16u);
 }
 
 TEST_P(NicRx, MulticastBeyondTheExactFiltersIsHashed) {

@@ -87,15 +87,6 @@ void nic_stats_update(struct nic_device* dev) {
     }
 }
 
-/* The chip forgets its counts at every reset, and so that totals and chip agree the first read
- * after one is thrown away: hardware that kept something would be counted twice. */
-void nic_stats_clear(struct nic_device* dev) {
-    for (uint32_t i = 0; i < NIC_STATS; i++) {
-        (void)nic_read(dev, nic_stats[i].offset);
-        if (nic_stats[i].high_offset) (void)nic_read(dev, nic_stats[i].high_offset);
-    }
-}
-
 void nic_stats_visit(const struct nic_device* dev,
                      void (*visit)(void* ctx, const char* name, uint64_t value), void* ctx) {
     for (uint32_t i = 0; i < NIC_STATS; i++) visit(ctx, nic_stats[i].name, dev->stats.total[i]);

@@ -213,29 +213,23 @@ static int nic_tx_map(struct nic_device* dev, const struct nic_packet* p, uint64
     return 0;
 }
 
-static struct nic_tx_slot* nic_tx_put(struct nic_tx_ring* tx, uint64_t qword0, uint64_t qword1) {
-    struct nic_tx_slot* slot = &tx->slots[tx->use];
+static void nic_tx_put(struct nic_tx_ring* tx, uint64_t qword0, uint64_t qword1) {
     nic_descriptor_write(&tx->descriptors[tx->use], qword0, qword1);
-    slot->mapped_bytes = 0;
     tx->last = tx->use;
     tx->use = nic_ring_next(tx->use, tx->size);
     tx->unreported++;
-    return slot;
 }
 
 static void nic_tx_put_segment(struct nic_tx_ring* tx, uint64_t bus, uint32_t size,
                                uint64_t command) {
-    struct nic_tx_slot* owner = NULL;
     for (uint32_t at = 0; at < size; at += NIC_TX_DESCRIPTOR_BYTES) {
         const uint32_t rest = size - at;
         const uint32_t part = rest < NIC_TX_DESCRIPTOR_BYTES ? rest : NIC_TX_DESCRIPTOR_BYTES;
         /* LENGTH and DTALEN begin at the same bit. */
-        struct nic_tx_slot* slot =
-            nic_tx_put(tx, bus + at, command | NIC_DESCRIPTOR_PUT(NIC_TX_DATA_DTALEN, part));
-        if (!owner) owner = slot;
+        nic_tx_put(tx, bus + at, command | NIC_DESCRIPTOR_PUT(NIC_TX_DATA_DTALEN, part));
     }
-    owner->bus_address = bus;
-    owner->mapped_bytes = size;
+    tx->slots[tx->last].bus_address = bus;
+    tx->slots[tx->last].mapped_bytes = size;
 }
 
 /* The newest packet's last descriptor, which the device has not been told of, gets more bits. */

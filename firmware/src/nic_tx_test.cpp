@@ -234,7 +234,7 @@ TEST_F(NicTx, TsoTellsTheChipHeaderPayloadAndSegmentSize) {
     ASSERT_EQ(send(1, 54 + 20000, 1, packet), 0);
     ASSERT_EQ(flush().size(), 1u);
     const FakeChip::Sent& sent = chip.sent[0];
-    EXPECT_EQ(sent.bytes.size(), 20054u);
+    EXPECT_EQ(sent.bytes, pattern(20054, 1));
     EXPECT_EQ(sent.descriptors, 3u) << "a descriptor takes 8192 bytes at most";
     EXPECT_EQ(sent.context[1], 0x05B4360027004E20u) << "MSS 1460, HDRLEN 54, TSE, PAYLEN 20000";
     EXPECT_TRUE(sent.command & 0x04000000u) << "TSE on the first descriptor";
@@ -290,6 +290,27 @@ TEST_F(NicTx, NothingComesBackBeforeTheChipSaysSo) {
     EXPECT_TRUE(drain().empty()) << "taken, but not reported";
     chip.report_all();
     EXPECT_EQ(drain(), (std::vector<std::uintptr_t>{1}));
+}
+
+TEST_F(NicTx, AReportOfThePreviousTurnAnswersForNothing) {
+    open();
+    for (const std::uint32_t packets : {3u, 13u}) {  // one turn of the ring in two groups
+        for (std::uint32_t i = 1; i <= packets; i++) ASSERT_EQ(send(i), 0);
+        flush();
+        ASSERT_EQ(drain().size(), packets);
+    }
+    ASSERT_EQ(send(1), 0);
+    EXPECT_TRUE(drain().empty()) << "descriptor 2 still says done";
+}
+
+TEST_F(NicTx, BuffersAreGivenBackBehindABarrier) {
+    open();
+    ASSERT_EQ(send(1), 0);
+    flush();
+    chip.log.clear();
+    drain();
+    ASSERT_EQ(chip.log.size(), 1u);
+    EXPECT_EQ(chip.log[0].kind, FakeChip::Access::kBarrier);
 }
 
 TEST_F(NicTx, InterruptsAreDelayedOnlyWithADelay) {

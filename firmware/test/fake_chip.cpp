@@ -82,6 +82,7 @@ void FakeChip::link(bool up, std::uint16_t partner_anlpar) {
     const std::uint16_t bits = 0x0024;  // link, negotiation complete
     phy[1] = static_cast<std::uint16_t>(up ? phy[1] | bits : phy[1] & ~bits);
     phy[5] = partner_anlpar;
+    if (!up) link_lost_ = true;
     const std::uint32_t status = NIC_STATUS_LU_MASK | NIC_STATUS_FD_MASK |
                                  NIC_FIELD_PUT(NIC_STATUS_SPEED, NIC_STATUS_SPEED_MBPS_1000);
     regs[NIC_STATUS] = up ? regs[NIC_STATUS] | status : regs[NIC_STATUS] & ~status;
@@ -189,10 +190,17 @@ void FakeChip::mdic(std::uint32_t value) {
     if (NIC_FIELD_GET(NIC_MDIC_OP, value) == NIC_MDIC_OP_WRITE) {
         phy[reg] = static_cast<std::uint16_t>(value & NIC_MDIC_DATA_MASK);
     } else {
-        value = (value & ~NIC_MDIC_DATA_MASK) | phy[reg];
+        value = (value & ~NIC_MDIC_DATA_MASK) | phy_read(reg);
     }
+    if (mdic_other_register) value ^= NIC_FIELD_PUT(NIC_MDIC_REGADD, 1u);
     regs[NIC_MDIC] =
         value | (mdic_ready ? NIC_MDIC_READY_MASK : 0u) | (mdic_error ? NIC_MDIC_ERROR_MASK : 0u);
+}
+
+std::uint16_t FakeChip::phy_read(std::uint32_t reg) {
+    if (reg != 1 || !link_lost_) return phy[reg];
+    link_lost_ = false;
+    return static_cast<std::uint16_t>(phy[reg] & ~0x0004);
 }
 
 /// Section 9.2: the PHY, PBA and the configuration space stay.
@@ -202,7 +210,7 @@ void FakeChip::reset() {
     regs.clear();
     regs[NIC_PBA] = pba;
     regs[NIC_STATUS] = status;
-    regs[NIC_CTRL] = 0x00140249;
+    regs[NIC_CTRL] = ctrl_default;
     regs[NIC_TARC(0)] = 0x403;
     regs[NIC_EECD] = auto_rd ? NIC_EECD_AUTO_RD_MASK | NIC_EECD_PRES_MASK : 0u;
     regs[NIC_RAL(0)] = nvm[0] | static_cast<std::uint32_t>(nvm[1]) << 16;
@@ -253,6 +261,15 @@ void FakeChip::barrier(void* ctx) {
         std::memcpy(late.memory->bytes.data() + late.at, &late.value, sizeof late.value);
     }
     chip.late_.clear();
+    if (chip.dd_everywhere) {
+        const std::uint64_t bus =
+            chip.regs[NIC_RDBAL(0)] | static_cast<std::uint64_t>(chip.regs[NIC_RDBAH(0)]) << 32;
+        for (Memory& memory : chip.memory_) {
+            for (std::uint32_t at = 0; memory.bus == bus && at < memory.bytes.size(); at += 16) {
+                memory.bytes[at + 8] = 0x03;  // DD and EOP of an extended descriptor
+            }
+        }
+    }
     for (Memory& memory : chip.memory_) memory.visible = memory.bytes;
 }
 
@@ -449,15 +466,16 @@ bool FakeChip::receive(const Reception& reception) {
         const std::uint32_t low = reception.status & 0xFFu;  // status, common to both formats
         const std::uint32_t done = 0x01u | (last ? 0x02u | (low & ~3u) : 0u);
         const std::uint32_t errors = last ? reception.status & 0xFF000000u : 0u;
+        const std::uint32_t claim = reception.claimed_bytes ? reception.claimed_bytes : length;
         const std::uint32_t vlan = static_cast<std::uint32_t>(last ? reception.vlan : 0) << 16;
         if (extended) {
             write_back(*memory, at, 0, 0xDEADBEEF);  // hash and type replace the address
             write_back(*memory, at, 1, 0xDEADBEEF);
             write_back(*memory, at, 2, errors | done);
-            late_.push_back({memory, at + 12, length | vlan});
+            late_.push_back({memory, at + 12, claim | vlan});
         } else {
             write_back(*memory, at, 3, vlan | errors >> 16 | done);
-            late_.push_back({memory, at + 8, length});
+            late_.push_back({memory, at + 8, claim});
         }
         head = head + 1 == size ? 0 : head + 1;
     }

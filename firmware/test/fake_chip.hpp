@@ -51,7 +51,10 @@ public:
     bool mdio_granted = true;
     bool master_stuck = false;                   ///< STATUS.GIO_MASTER_EN does not fall.
     bool refuse_irq[3] = {false, false, false};  ///< by enum nic_irq_mode
-    int fail_after = -1;     ///< The Nth resource (memory, mapping, buffer, interrupt) is refused.
+    int fail_after = -1;  ///< The Nth resource (memory, mapping, buffer, interrupt) is refused.
+    bool dd_everywhere = false;        ///< Done descriptors wherever the driver looks.
+    bool mdic_other_register = false;  ///< The answer belongs to another question.
+    std::uint32_t ctrl_default = 0x00140249;
     bool exhausted = false;  ///< No resource is granted.
     std::uint8_t config[256] = {};
     void checksum_nvm();
@@ -66,6 +69,7 @@ public:
         std::vector<std::uint8_t> bytes;
         std::uint32_t status = 0;  ///< Status and error bits of an extended descriptor.
         std::uint16_t vlan = 0;
+        std::uint32_t claimed_bytes = 0;  ///< Length in the descriptor when it lies.
     };
     /// Stores a frame in as many buffers as it takes; false when the ring has too few.
     bool receive(const Reception& frame);
@@ -131,6 +135,7 @@ private:
     std::uint32_t register_read(std::uint32_t offset);
     void register_write(std::uint32_t offset, std::uint32_t value);
     void mdic(std::uint32_t value);
+    std::uint16_t phy_read(std::uint32_t reg);
     void reset();
     bool granted();
     Memory* ring(std::uint32_t low, std::uint32_t high);
@@ -138,6 +143,7 @@ private:
     Mapping* mapping(std::uint64_t bus, std::uint64_t* offset);
 
     nic_hal hal_{};
+    bool link_lost_ = false;  ///< BMSR's latched low link status.
     std::list<Memory> memory_;
     std::map<std::uint64_t, Mapping> mappings_;
     std::map<void*, std::unique_ptr<std::uint8_t[]>> buffers_;
