@@ -70,7 +70,8 @@ run_tests() {
     if ((full)); then
         install "${packages_build[@]}" "${packages_test[@]}" "${packages_full[@]}"
         build clang all
-        build fuzz all
+        build empty-sink doorbell doorbell_guest
+        build fuzz doorbell_fuzzers
         run_suite clang -LE "full|release_only" "$@"
         run_suite release -L full "$@"
     fi

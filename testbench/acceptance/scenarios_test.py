@@ -1,0 +1,35 @@
+"""Every scenario that ships passes, and tshark finds nothing wrong in what it captured.
+
+Usage: scenarios_test.py SCENARIO   (one scenario a test, so that they run beside each other)
+"""
+import sys
+import unittest
+
+from harness import Acceptance
+
+# Where frames are damaged on purpose, a capture shows damaged frames.
+DAMAGED_WIRE = {"lossy_wire"}
+
+
+class Scenario(Acceptance):
+    name = ""
+
+    def test_passes_with_a_capture_that_tshark_reads_clean(self):
+        run = self.passes(self.name)
+        results = run.result if isinstance(run.result, list) else [run.result]
+        captures = sorted(run.folder.rglob("wire.pcapng"))
+        self.assertEqual(len(captures), len(results), run.explain())
+        for result in results:
+            self.assertEqual(result["verdict"], "pass")
+            self.assertTrue(result["expectations"], "a scenario that expects nothing proves nothing")
+        for capture in captures:
+            if self.name in DAMAGED_WIRE:
+                bad = self.tshark(capture, "eth.fcs.status == Bad", "frame.number")
+                self.assertTrue(bad, "the wire was to corrupt frames")
+            else:
+                self.assert_clean_capture(capture)
+
+
+if __name__ == "__main__":
+    Scenario.name = sys.argv.pop(1)
+    unittest.main(verbosity=2)
