@@ -1,6 +1,7 @@
 // doorbell bench: what a frame costs the host, with the yardstick in the same run.
 //
-//   ideal   two bare lwIP stacks over an ideal link: no NIC, no driver, no kernel
+//   ideal   two bare lwIP stacks over an ideal link: no NIC, no driver, no kernel, no wire rate
+//   timed   the same, but frames are serialised at 1 Gb/s, as on the wire of the full path
 //   full    the whole way of a packet: guest kernel, driver, NIC, timed PCIe, timed wire
 //
 // SystemC elaborates once per process, so every sample is a process of its own that reports as
@@ -49,12 +50,20 @@ void report(benchmark::State& state, double cpu_ns, double frames, double events
 
 constexpr const char* kBytes = "100000000";
 
-void ideal(benchmark::State& state) {
+void yardstick(benchmark::State& state, const std::string& rate) {
     for ([[maybe_unused]] auto _ : state) {
-        const json r = run_json(state, (here() / "doorbell-bench-ideal").string() + " " + kBytes);
+        const json r =
+            run_json(state, (here() / "doorbell-bench-ideal").string() + " " + kBytes + rate);
         if (!r.is_object()) return;
         report(state, r["host_cpu_ns"], r["frames"], r["kernel_events"], r["simulated_ns"]);
     }
+}
+
+void ideal(benchmark::State& state) {
+    yardstick(state, "");
+}
+void timed(benchmark::State& state) {
+    yardstick(state, " 1000");
 }
 
 void full(benchmark::State& state) {
@@ -90,6 +99,7 @@ void configure(benchmark::internal::Benchmark* b) {
 }
 
 BENCHMARK(ideal)->Apply(configure);
+BENCHMARK(timed)->Apply(configure);
 BENCHMARK(full)->Apply(configure);
 
 }  // namespace

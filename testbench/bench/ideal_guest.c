@@ -7,6 +7,7 @@
 #include <lwip/sys.h>
 #include <lwip/tcpip.h>
 #include <netif/ethernet.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,15 @@
 #define PORT 5001
 #define CHUNK_BYTES 65536
 
-static struct ideal_config self;
+static struct {
+    const struct guest_host_ops* ops;
+    struct guest_host* host;
+    ideal_transmit_fn transmit;
+    void* ctx;
+    uint32_t address, peer; /* IPv4, host byte order */
+    uint64_t bytes;         /* to send */
+    bool sends;
+} self;
 static struct netif interface;
 static uint64_t received_bytes;
 
@@ -225,6 +234,7 @@ static void send_all(void* arg) {
         left -= (uint64_t)sent;
     }
     lwip_close(fd);
+    ops()->app_done(self.host, 0, 0);
 }
 
 static void receive_all(void* arg) {
@@ -241,6 +251,7 @@ static void receive_all(void* arg) {
     }
     lwip_close(fd);
     lwip_close(listener);
+    ops()->app_done(self.host, 0, 0);
 }
 
 static void stack_is_up(void* arg) {
@@ -256,12 +267,48 @@ static void stack_is_up(void* arg) {
     sys_thread_new("app", self.sends ? send_all : receive_all, NULL, 0, 0);
 }
 
-EXPORT uint64_t ideal_received(void) {
-    return received_bytes;
+/* --- what the image exports --- */
+
+EXPORT void ideal_connect(ideal_transmit_fn transmit, void* ctx) {
+    self.transmit = transmit;
+    self.ctx = ctx;
 }
 
-EXPORT int ideal_start(const struct ideal_config* config) {
-    self = *config;
+EXPORT int guest_start(const struct guest_host_ops* table, struct guest_host* host,
+                       const struct guest_config* config) {
+    const struct guest_app* app = &config->apps[0];
+    self.ops = table;
+    self.host = host;
+    self.address = config->interfaces[0].address;
+    self.sends = strcmp(app->argv[0], "send") == 0;
+    if (self.sends) {
+        self.bytes = strtoull(app->argv[1], NULL, 10);
+        self.peer = (uint32_t)strtoul(app->argv[2], NULL, 10);
+    }
     tcpip_init(stack_is_up, NULL);
     return 0;
+}
+EXPORT void guest_metrics(guest_metric_fn visit, void* ctx) {
+    visit(ctx, "received_bytes", received_bytes);
+}
+EXPORT int guest_show(const char* table, guest_text_fn print, void* ctx) {
+    (void)table;
+    (void)print;
+    (void)ctx;
+    return -ENOENT;
+}
+EXPORT const struct guest_description* guest_apps(void) {
+    static const struct guest_description list[] = {
+        {"send", "BYTES PEER", "", "Sends zeros over TCP"},
+        {"receive", "", "", "Counts what arrives"},
+        {NULL, NULL, NULL, NULL},
+    };
+    return list;
+}
+EXPORT const struct guest_description* guest_settings(void) {
+    static const struct guest_description none = {NULL, NULL, NULL, NULL};
+    return &none;
+}
+EXPORT uint32_t guest_abi_version(void) {
+    return GUEST_ABI_VERSION;
 }

@@ -1,5 +1,9 @@
 /* The yardstick of the benchmark: two lwIP stacks with the smallest port that runs them on the
- * simulator, joined by an ideal link. No driver, no NIC, no guest kernel, no CPU time. */
+ * simulator, joined by an ideal link. No driver, no NIC, no guest kernel, no CPU time.
+ *
+ * An image of guest_abi.h as far as that goes: guest_start takes one interface and one application,
+ * "send BYTES PEER" or "receive" (PEER is an IPv4 address as a number in host byte order). Instead
+ * of a NIC there are the two functions below. */
 #ifndef IDEAL_GUEST_H
 #define IDEAL_GUEST_H
 
@@ -7,21 +11,11 @@
 
 #include "guest_stack/kernel/guest_abi.h"
 
-struct ideal_config {
-    const struct guest_host_ops* ops; /* now, thread_create, event_* and panic are used */
-    struct guest_host* host;
-    void (*transmit)(void* ctx, const void* frame, uint32_t size);
-    void* ctx;
-    uint32_t address, peer; /* IPv4, host byte order */
-    uint64_t bytes;         /* to send, or to expect */
-    int sends;
-};
+typedef void (*ideal_transmit_fn)(void* ctx, const void* frame, uint32_t size);
 
-/* Starts the stack and its one application; returns at once. */
-int ideal_start(const struct ideal_config* config);
+/* Where frames leave; before guest_start. */
+void ideal_connect(ideal_transmit_fn transmit, void* ctx);
 /* A frame has arrived. */
 void ideal_input(const void* frame, uint32_t size);
-/* Bytes the receiver has read; the run is over when it equals config.bytes. */
-uint64_t ideal_received(void);
 
 #endif

@@ -88,6 +88,10 @@ GuestImage::GuestImage(const GuestImageParams& params) {
     if (!why.empty()) error_ = "guest image " + params.path + ": " + why;
 }
 
+void* GuestImage::symbol(const char* name) const {
+    return loaded() ? dlsym(handle_, name) : nullptr;
+}
+
 std::string GuestImage::load(const GuestImageParams& params) {
     const TemporaryDirectory directory;
     if (directory.path().empty()) return "cannot make a temporary directory for its copy";

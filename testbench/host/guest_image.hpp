@@ -38,6 +38,9 @@ public:
     decltype(&guest_apps) apps = nullptr;
     decltype(&guest_settings) settings = nullptr;
 
+    /// Another function the image exports, for a host that knows more than the ABI; nullptr if none.
+    [[nodiscard]] void* symbol(const char* name) const;
+
 private:
     [[nodiscard]] std::string load(const GuestImageParams& params);
     [[nodiscard]] std::string open_copies(const GuestImageParams& params,
