@@ -24,7 +24,7 @@ HostSlotModule::HostSlotModule(const sc_core::sc_module_name& name, std::uint32_
       host_socket("host_socket"),
       inta_export("inta_export"),
       index_(index),
-      iommu_(iommu_params, events),
+      iommu_(iommu_params, index, events),
       interrupts_(interrupts) {
     host_socket.register_b_transport(this, &HostSlotModule::b_transport);
     host_socket.register_transport_dbg(this, &HostSlotModule::transport_dbg);

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::uint32_t kSlotShift = 14;
 constexpr std::uint32_t kGenerationShift = 30;
+constexpr std::uint32_t kDomainShift = 50;
+constexpr std::uint64_t kCoherentBase = 0x1000'0000;
 constexpr std::uint32_t kMaxSlots = 1u << (kGenerationShift - kSlotShift);
 constexpr std::uint32_t kMaxGeneration = (1u << 20) - 1;
 constexpr std::uint32_t kPageBytes = 4096;
@@ -29,10 +31,15 @@ std::uint32_t pages_of(std::uint32_t size_bytes) {
 
 }  // namespace
 
-Iommu::Iommu(const IommuParams& params, EventPort events) : params_(params), events_(events) {
+Iommu::Iommu(const IommuParams& params, std::uint32_t domain, EventPort events)
+    : params_(params),
+      domain_bits_(std::uint64_t{domain} << kDomainShift),
+      coherent_base_(kCoherentBase + std::uint64_t{domain} * kMaxCoherentBytes),
+      events_(events) {
+    assert(domain < kMaxDomains);
     assert(params.max_mappings >= 1 && params.max_mappings <= kMaxSlots);
     assert(params.coherent_bytes % kPageBytes == 0);
-    assert(params.coherent_bytes <= 0x8000'0000u);
+    assert(params.coherent_bytes <= kMaxCoherentBytes);
     free_slots_.resize(params.max_mappings);
 }
 
@@ -60,8 +67,8 @@ std::uint64_t Iommu::map(void* memory, std::uint32_t size_bytes, DmaDirection di
     Mapping& mapping = slots_[slot];
     mapping.generation =
         mapping.generation == kMaxGeneration ? kFirstGeneration : mapping.generation + 1;
-    mapping.iova = std::uint64_t{mapping.generation} << kGenerationShift | std::uint64_t{slot}
-                                                                               << kSlotShift;
+    mapping.iova = domain_bits_ | std::uint64_t{mapping.generation} << kGenerationShift |
+                   std::uint64_t{slot} << kSlotShift;
     mapping.memory = static_cast<std::uint8_t*>(memory);
     mapping.packet = packet;
     mapping.stored_packet = 0;
@@ -192,13 +199,13 @@ void* Iommu::allocate(std::uint32_t size_bytes, std::uint32_t align, std::uint64
     next_page_ = first + pages;
     std::uint8_t* memory = arena_start_ + std::size_t{first} * kPageBytes;
     std::memset(memory, 0, std::size_t{pages} * kPageBytes);
-    iova = kCoherentBase + std::uint64_t{first} * kPageBytes;
+    iova = coherent_base_ + std::uint64_t{first} * kPageBytes;
     return memory;
 }
 
 bool Iommu::free(void* memory, std::uint32_t size_bytes, std::uint64_t iova) {
-    const std::uint64_t page = (iova - kCoherentBase) / kPageBytes;
-    if (iova < kCoherentBase || page >= page_owner_.size() || page_owner_[page] == 0) {
+    const std::uint64_t page = (iova - coherent_base_) / kPageBytes;
+    if (iova < coherent_base_ || page >= page_owner_.size() || page_owner_[page] == 0) {
         counters_.misused++;
         return false;
     }
@@ -216,8 +223,8 @@ bool Iommu::free(void* memory, std::uint32_t size_bytes, std::uint64_t iova) {
 }
 
 std::uint8_t* Iommu::coherent(std::uint64_t iova, std::uint32_t size_bytes) const {
-    if (iova < kCoherentBase) return nullptr;
-    const std::uint64_t place = iova - kCoherentBase;
+    if (iova < coherent_base_) return nullptr;
+    const std::uint64_t place = iova - coherent_base_;
     const std::uint64_t page = place / kPageBytes;
     if (page >= page_owner_.size() || page_owner_[page] == 0) return nullptr;
     const Allocation& allocation = allocations_[page_owner_[page] - 1];

@@ -31,17 +31,19 @@ public:
 /// The I/O address space of one device. An I/O virtual address is made of numbers only, never of a
 /// host pointer, so that it is the same in every run:
 ///
-///     streaming   63      50 49            30 29          14 13         0
-///                 [   0   ][ generation >= 4 ][    slot     ][  offset   ]
-///     coherent    kCoherentBase + place in the arena (below 4 GiB)
+///     streaming   55    50 49              30 29         14 13         0
+///                 [ domain ][ generation >= 4 ][    slot     ][  offset   ]
+///     coherent    0x10000000 + 64 MiB x domain + place in the arena (below 4 GiB)
 ///
+/// A domain is a device: an address of one device means nothing to another.
 /// A slot is a window of 16 KiB that holds one mapping at its beginning. Each use of a slot has
 /// another generation, and slots are used again in the order in which they were freed, so an
 /// address that was unmapped does not resolve again. Bounds are exact to the byte.
 class Iommu {
 public:
     static constexpr std::uint32_t kMaxMappingBytes = 16 * 1024;
-    static constexpr std::uint64_t kCoherentBase = 0x1000'0000;
+    static constexpr std::uint32_t kMaxCoherentBytes = 64 * 1024 * 1024;
+    static constexpr std::uint32_t kMaxDomains = 32;
 
     struct Target {
         DmaStatus status = DmaStatus::kUnsupportedRequest;
@@ -49,7 +51,7 @@ public:
         std::uint64_t packet = 0;  ///< What lies there as the driver said; 0 for coherent memory.
     };
 
-    Iommu(const IommuParams& params, EventPort events);
+    Iommu(const IommuParams& params, std::uint32_t domain, EventPort events);
     void set_guard(BufferGuard* guard) { guard_ = guard; }
 
     // --- the driver's side
@@ -111,6 +113,8 @@ private:
     [[nodiscard]] std::uint32_t find_free_pages(std::uint32_t pages) const;
 
     IommuParams params_;
+    const std::uint64_t domain_bits_;
+    const std::uint64_t coherent_base_;
     EventPort events_;
     BufferGuard* guard_ = nullptr;
 
