@@ -38,7 +38,8 @@ public:
     decltype(&guest_apps) apps = nullptr;
     decltype(&guest_settings) settings = nullptr;
 
-    /// Another function the image exports, for a host that knows more than the ABI; nullptr if none.
+    /// Another function that the image exports, for a host that knows more than the ABI; nullptr
+    /// if there is none.
     [[nodiscard]] void* symbol(const char* name) const;
 
 private:

@@ -18,45 +18,47 @@ enum {
 };
 enum { GO_READ = 1, GO_WRITE = 2, GO_MESSAGE = 3, GO_ASSERT = 4, GO_DEASSERT = 5 };
 
-#define CHECK(condition)                  \
-    do {                                  \
+#define CHECK(condition)                   \
+    do {                                   \
         if (!(condition)) return __LINE__; \
     } while (0)
 
 #define NS UINT64_C(1000)
 
-static const struct guest_host_ops *ops;
-static struct guest_host *host;
-static const struct guest_config *config;
+static const struct guest_host_ops* ops;
+static struct guest_host* host;
+static const struct guest_config* config;
 static uint64_t interrupts;
 
-static uint64_t now(void) { return ops->now(host); }
+static uint64_t now(void) {
+    return ops->now(host);
+}
 
-static void sleep_until(uint64_t when)
-{
-    struct guest_event *never = ops->event_create(host, "sleep");
+static void sleep_until(uint64_t when) {
+    struct guest_event* never = ops->event_create(host, "sleep");
     ops->event_wait(host, never, when);
     ops->event_free(host, never);
 }
 
-/* --- threads and events ---------------------------------------------------------------------------- */
+/* --- threads and events
+ * ---------------------------------------------------------------------------- */
 
 static char order[64];
 static struct guest_event *first_event, *second_event;
 
-static void note(char c) { order[strlen(order)] = c; }
+static void note(char c) {
+    order[strlen(order)] = c;
+}
 
-static void other_thread(void *arg)
-{
+static void other_thread(void* arg) {
     note('b');
     ops->event_wait(host, first_event, GUEST_NEVER);
     note('d');
-    ops->event_notify(host, (struct guest_event *)arg);
+    ops->event_notify(host, (struct guest_event*)arg);
     note('e');
 }
 
-static int app_threads(void)
-{
+static int app_threads(void) {
     const uint64_t start = now();
     first_event = ops->event_create(host, "first");
     second_event = ops->event_create(host, "second");
@@ -82,9 +84,8 @@ static int app_threads(void)
     return 0;
 }
 
-static void notifier(void *arg)
-{
-    struct guest_event *event = arg;
+static void notifier(void* arg) {
+    struct guest_event* event = arg;
     int i;
     for (i = 0; i < 100; i++) {
         sleep_until(now() + 30 * NS);
@@ -93,11 +94,10 @@ static void notifier(void *arg)
 }
 
 /* A deadline of every distance, overtaken or not, is kept to the picosecond. */
-static int app_deadlines(void)
-{
-    static const uint64_t distance[] = {1, 999, 50 * NS, 99999 * NS, 100000 * NS, 100001 * NS,
-                                        250000000 * NS};
-    struct guest_event *event = ops->event_create(host, "deadline");
+static int app_deadlines(void) {
+    static const uint64_t distance[] = {1,           999,         50 * NS,       99999 * NS,
+                                        100000 * NS, 100001 * NS, 250000000 * NS};
+    struct guest_event* event = ops->event_create(host, "deadline");
     size_t i;
     int n;
     for (i = 0; i < sizeof distance / sizeof distance[0]; i++) {
@@ -116,14 +116,18 @@ static int app_deadlines(void)
     return 0;
 }
 
-/* --- memory ------------------------------------------------------------------------------------------- */
+/* --- memory
+ * ------------------------------------------------------------------------------------------- */
 
-static void write_reg(uint32_t reg, uint32_t value) { ops->mmio_write32(host, 0, 0, reg, value); }
-static uint32_t read_reg(uint32_t reg) { return ops->mmio_read32(host, 0, 0, reg); }
+static void write_reg(uint32_t reg, uint32_t value) {
+    ops->mmio_write32(host, 0, 0, reg, value);
+}
+static uint32_t read_reg(uint32_t reg) {
+    return ops->mmio_read32(host, 0, 0, reg);
+}
 
 /* Lets the device do something with memory; 1 when the host accepted it. */
-static uint32_t device(uint32_t go, uint64_t iova, uint32_t length)
-{
+static uint32_t device(uint32_t go, uint64_t iova, uint32_t length) {
     write_reg(REG_ADDRESS_LOW, (uint32_t)iova);
     write_reg(REG_ADDRESS_HIGH, (uint32_t)(iova >> 32));
     write_reg(REG_LENGTH, length);
@@ -131,11 +135,10 @@ static uint32_t device(uint32_t go, uint64_t iova, uint32_t length)
     return read_reg(REG_RESULT);
 }
 
-static int app_dma(void)
-{
+static int app_dma(void) {
     static uint8_t out[100], in[100];
     uint64_t out_iova, in_iova, ring_iova, i;
-    uint8_t *ring;
+    uint8_t* ring;
     for (i = 0; i < sizeof out; i++) out[i] = (uint8_t)i;
 
     out_iova = ops->dma_map(host, 0, out, sizeof out, GUEST_DMA_TO_DEVICE, 77);
@@ -174,8 +177,7 @@ static int app_dma(void)
     return 0;
 }
 
-static int app_registers(void)
-{
+static int app_registers(void) {
     const uint64_t start = now();
     write_reg(REG_SCRATCH, 0x12345678);
     CHECK(now() == start); /* Posted. */
@@ -192,22 +194,21 @@ static int app_registers(void)
     return 0;
 }
 
-/* --- interrupts --------------------------------------------------------------------------------------- */
+/* --- interrupts
+ * --------------------------------------------------------------------------------------- */
 
-static struct guest_event *irq_event;
+static struct guest_event* irq_event;
 static uint32_t handled;
 static uint64_t handled_at;
 
-static void on_message(void *ctx, uint32_t line)
-{
+static void on_message(void* ctx, uint32_t line) {
     interrupts++;
     handled += line + 1;
     handled_at = now();
     ops->event_notify(host, ctx);
 }
 
-static int app_msi(void)
-{
+static int app_msi(void) {
     uint64_t address;
     uint32_t data;
     int line, other;
@@ -221,14 +222,15 @@ static int app_msi(void)
     ops->irq_free(host, other);
     device(GO_MESSAGE, address, data); /* Nobody's any more. */
     CHECK(ops->event_wait(host, irq_event, now() + 10000 * NS) == 0);
-    CHECK(ops->irq_request(host, 0, GUEST_IRQ_MSI, 1, on_message, NULL, &address, &data) == -EINVAL);
+    CHECK(ops->irq_request(host, 0, GUEST_IRQ_MSI, 1, on_message, NULL, &address, &data) ==
+          -EINVAL);
     CHECK(ops->irq_request(host, 0, 9, 0, on_message, NULL, &address, &data) == -EINVAL);
-    CHECK(ops->irq_request(host, 5, GUEST_IRQ_MSI, 0, on_message, NULL, &address, &data) == -EINVAL);
+    CHECK(ops->irq_request(host, 5, GUEST_IRQ_MSI, 0, on_message, NULL, &address, &data) ==
+          -EINVAL);
     return 0;
 }
 
-static int app_intx(void)
-{
+static int app_intx(void) {
     int line, i;
     irq_event = ops->event_create(host, "irq");
     write_reg(REG_GO, GO_ASSERT);
@@ -246,13 +248,13 @@ static int app_intx(void)
     return 0;
 }
 
-/* --- files -------------------------------------------------------------------------------------------- */
+/* --- files
+ * -------------------------------------------------------------------------------------------- */
 
-static int app_copy(const char *from, const char *to)
-{
+static int app_copy(const char* from, const char* to) {
     char buffer[1460];
-    struct guest_file *in = ops->file_open(host, from, 0);
-    struct guest_file *out;
+    struct guest_file* in = ops->file_open(host, from, 0);
+    struct guest_file* out;
     int64_t got, total = 0;
     if (in == NULL) return ENOENT;
     out = ops->file_open(host, to, 1);
@@ -271,37 +273,34 @@ static int app_copy(const char *from, const char *to)
     return 0;
 }
 
-/* --- misuse --------------------------------------------------------------------------------------------- */
+/* --- misuse
+ * --------------------------------------------------------------------------------------------- */
 
-static void blocking_handler(void *ctx, uint32_t line)
-{
+static void blocking_handler(void* ctx, uint32_t line) {
     (void)line;
     ops->event_wait(host, ctx, now() + NS);
     note('x');
 }
 
-static int app_blocking_handler(void)
-{
+static int app_blocking_handler(void) {
     uint64_t address;
     uint32_t data;
-    ops->irq_request(host, 0, GUEST_IRQ_MSI, 0, blocking_handler,
-                     ops->event_create(host, "irq"), &address, &data);
+    ops->irq_request(host, 0, GUEST_IRQ_MSI, 0, blocking_handler, ops->event_create(host, "irq"),
+                     &address, &data);
     device(GO_MESSAGE, address, data);
     sleep_until(now() + 10000 * NS);
     CHECK(order[0] == 'x');
     return 0;
 }
 
-static struct guest_event *shared_event;
-static void second_waiter(void *arg)
-{
+static struct guest_event* shared_event;
+static void second_waiter(void* arg) {
     (void)arg;
     ops->event_wait(host, shared_event, GUEST_NEVER);
     note('y'); /* Must never get here. */
 }
 
-static int app_two_waiters(void)
-{
+static int app_two_waiters(void) {
     shared_event = ops->event_create(host, "shared");
     ops->thread_create(host, "second", second_waiter, NULL, 0);
     ops->event_wait(host, shared_event, now() + 10 * NS);
@@ -310,15 +309,13 @@ static int app_two_waiters(void)
     return 0;
 }
 
-static int app_panic(void)
-{
+static int app_panic(void) {
     ops->panic(host, "this is the end");
     note('z');
     return 0;
 }
 
-static int app_report(void)
-{
+static int app_report(void) {
     struct guest_report good = {62, 5, 6, {1, 2, 3, 4}};
     struct guest_report bad = {9999, 0, 0, {0, 0, 0, 0}};
     char text[64];
@@ -329,11 +326,11 @@ static int app_report(void)
     return 0;
 }
 
-/* --- the exports ---------------------------------------------------------------------------------------- */
+/* --- the exports
+ * ---------------------------------------------------------------------------------------- */
 
-static int run(const struct guest_app *app)
-{
-    const char *name = app->argv[0];
+static int run(const struct guest_app* app) {
+    const char* name = app->argv[0];
     if (strcmp(name, "threads") == 0) return app_threads();
     if (strcmp(name, "deadlines") == 0) return app_deadlines();
     if (strcmp(name, "dma") == 0) return app_dma();
@@ -348,16 +345,14 @@ static int run(const struct guest_app *app)
     return -1;
 }
 
-static void app_thread(void *arg)
-{
+static void app_thread(void* arg) {
     const uint32_t app = (uint32_t)(uintptr_t)arg;
     sleep_until(config->apps[app].start_ps);
     ops->app_done(host, app, run(&config->apps[app]));
 }
 
-int guest_start(const struct guest_host_ops *host_ops, struct guest_host *the_host,
-                const struct guest_config *the_config)
-{
+int guest_start(const struct guest_host_ops* host_ops, struct guest_host* the_host,
+                const struct guest_config* the_config) {
     uint32_t i;
     if (host_ops->size != sizeof *host_ops) return -EINVAL;
     ops = host_ops;
@@ -367,32 +362,33 @@ int guest_start(const struct guest_host_ops *host_ops, struct guest_host *the_ho
         if (strcmp(config->settings[i].name, "test.fail") == 0) return -EIO;
     }
     for (i = 0; i < config->app_count; i++) {
-        ops->thread_create(host, config->apps[i].argv[0], app_thread, (void *)(uintptr_t)i, 0);
+        ops->thread_create(host, config->apps[i].argv[0], app_thread, (void*)(uintptr_t)i, 0);
     }
     return 0;
 }
 
-void guest_metrics(guest_metric_fn visit, void *ctx) { visit(ctx, "test.interrupts", interrupts); }
+void guest_metrics(guest_metric_fn visit, void* ctx) {
+    visit(ctx, "test.interrupts", interrupts);
+}
 
-int guest_show(const char *table, guest_text_fn print, void *ctx)
-{
+int guest_show(const char* table, guest_text_fn print, void* ctx) {
     if (strcmp(table, "order") != 0) return -ENOENT;
     print(ctx, "order: ");
     print(ctx, order);
     return 0;
 }
 
-const struct guest_description *guest_apps(void)
-{
+const struct guest_description* guest_apps(void) {
     static const struct guest_description list[] = {{"threads", "", "", "checks threads"},
                                                     {NULL, NULL, NULL, NULL}};
     return list;
 }
 
-const struct guest_description *guest_settings(void)
-{
+const struct guest_description* guest_settings(void) {
     static const struct guest_description list[] = {{NULL, NULL, NULL, NULL}};
     return list;
 }
 
-uint32_t guest_abi_version(void) { return GUEST_ABI_VERSION; }
+uint32_t guest_abi_version(void) {
+    return GUEST_ABI_VERSION;
+}

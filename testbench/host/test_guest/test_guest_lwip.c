@@ -13,15 +13,13 @@ static uint64_t asked_for_time;
 static uint64_t drawn;
 
 /* Ahead of lwIP's own in the look-up order: lwIP itself calls this one. */
-u32_t sys_now(void)
-{
+u32_t sys_now(void) {
     asked_for_time++;
     return 1234;
 }
 
-int guest_start(const struct guest_host_ops *ops, struct guest_host *host,
-                const struct guest_config *config)
-{
+int guest_start(const struct guest_host_ops* ops, struct guest_host* host,
+                const struct guest_config* config) {
     (void)config;
     was_untouched = netif_list == NULL;
     drawn = (uint64_t)rand();
@@ -31,8 +29,7 @@ int guest_start(const struct guest_host_ops *ops, struct guest_host *host,
     return 0;
 }
 
-void guest_metrics(guest_metric_fn visit, void *ctx)
-{
+void guest_metrics(guest_metric_fn visit, void* ctx) {
     visit(ctx, "lwip.was_untouched", was_untouched);
     visit(ctx, "lwip.list_is_mine", netif_list == &mine);
     visit(ctx, "lwip.list_address", (uint64_t)(uintptr_t)&netif_list);
@@ -40,17 +37,19 @@ void guest_metrics(guest_metric_fn visit, void *ctx)
     visit(ctx, "lwip.rand", drawn);
 }
 
-int guest_show(const char *table, guest_text_fn print, void *ctx)
-{
+int guest_show(const char* table, guest_text_fn print, void* ctx) {
     (void)table;
     (void)print;
     (void)ctx;
     return -1;
 }
-const struct guest_description *guest_apps(void)
-{
+const struct guest_description* guest_apps(void) {
     static const struct guest_description none[] = {{NULL, NULL, NULL, NULL}};
     return none;
 }
-const struct guest_description *guest_settings(void) { return guest_apps(); }
-uint32_t guest_abi_version(void) { return GUEST_ABI_VERSION; }
+const struct guest_description* guest_settings(void) {
+    return guest_apps();
+}
+uint32_t guest_abi_version(void) {
+    return GUEST_ABI_VERSION;
+}
