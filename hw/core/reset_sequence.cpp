@@ -25,19 +25,20 @@ constexpr Reach kReach[] = {
 }  // namespace
 
 // DMA stops first, so that nothing of the old epoch completes into the new one. Registers have
-// their reset values before the engines look at them. The PHY goes before the interrupts: that its
+// their reset values before the engines look at them. Configuration space takes its IDs from the NVM.
+// The PHY goes before the interrupts: that its
 // link drops is no cause of the new epoch. What the NVM brings comes last, and later.
 void run_reset(ResetCause cause, ResetTargets& targets) {
     const Reach& reach = kReach[static_cast<std::uint8_t>(cause)];
     targets.reset_dma();
     targets.reset_registers(reach.registers);
+    if (reach.nvm_image) targets.restore_nvm();
     if (reach.configuration) targets.reset_configuration_space();
     if (reach.phy) targets.reset_phy();
     if (reach.msix_table) targets.reset_msix_table();
     targets.reset_interrupts();
     targets.reset_queues();
     targets.reset_time_stamps();
-    if (reach.nvm_image) targets.restore_nvm();
     targets.load_nvm(reach.load);
 }
 

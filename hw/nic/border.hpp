@@ -48,9 +48,10 @@ public:
     virtual void crossing(const Crossing& crossing) = 0;
 };
 
-/// The one timed port through which everything crosses: it reports, then passes on to whoever
-/// stands outside (DMI, transport, an array, a recording). What a DMA read brings in is reported
-/// when it is known. Without a listener a crossing costs a branch.
+/// The one timed port through which everything crosses, whatever stands outside (DMI, transport, an
+/// array, a recording). What leaves for good is reported first and then passed on; a DMA access
+/// when the host's answer is known, since the answer is what crosses. Without a listener a crossing
+/// costs a branch.
 class Border final : public HostPort, public EthernetPort {
 public:
     Border(const Timeline& timeline, HostPort& host, EthernetPort& wire)
@@ -60,6 +61,8 @@ public:
     [[nodiscard]] bool listened() const { return listener_ != nullptr; }
     /// For crossings that come from outside; only when listened to.
     void report(Crossing crossing) const;
+    [[nodiscard]] static Crossing of_frame(CrossingKind kind, const Frame& frame,
+                                           Picoseconds start_ps, Picoseconds end_ps);
 
     [[nodiscard]] DmaStatus read(std::uint64_t address, std::uint8_t* target,
                                  std::uint32_t size_bytes, std::uint64_t& packet) override;

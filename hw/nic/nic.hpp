@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "hw/base/device_state.hpp"
+#include "hw/base/dma_fault.hpp"
 #include "hw/base/event_port.hpp"
 #include "hw/base/frame.hpp"
 #include "hw/base/host_port.hpp"
@@ -13,6 +14,8 @@
 #include "hw/nic/border.hpp"
 #include "hw/nic/nic_params.hpp"
 #include "hw/nic/nic_personality.hpp"
+#include "hw/pcie/pcie_link.hpp"
+#include "hw/ptp/time_stamper.hpp"
 
 namespace doorbell {
 
@@ -42,7 +45,7 @@ public:
 
     /// Whether the function answers in this BAR now: Command enables, power state, presence.
     [[nodiscard]] bool decodes(unsigned bar) const;
-    [[nodiscard]] static std::uint32_t bar_size_bytes(unsigned bar);
+    [[nodiscard]] std::uint32_t bar_size_bytes(unsigned bar) const;
     /// Dwords at dword-aligned offsets. What is not decoded reads as ones (as a root complex makes
     /// of an unsupported request) and swallows writes.
     [[nodiscard]] std::uint32_t bar_read(unsigned bar, std::uint32_t offset);
@@ -60,9 +63,22 @@ public:
     /// Hears of every crossing of the border; one listener, nullptr for none.
     void listen_at_border(BorderListener* listener);
     [[nodiscard]] const DeviceState& state() const;
+    [[nodiscard]] const NicParams& params() const;
+    [[nodiscard]] const TimeStamper& time_stamps() const;
+    /// The PCIe link, for whoever times the accesses from outside.
+    [[nodiscard]] PcieLink& link();
+    /// What the device has written and is due becomes visible: for the completion of a read, which
+    /// pushes it.
+    void push_posted_writes();
+    /// Fails DMA requests on purpose; nullptr for none.
+    void set_dma_fault_hook(DmaFaultHook* hook);
     void visit_metrics(MetricVisitor& visitor) const;
 
 private:
+    static constexpr std::uint32_t kNotDecoded = 0xFFFFFFFF;
+    [[nodiscard]] static Crossing access(CrossingKind kind, std::uint32_t unit,
+                                         std::uint32_t offset, std::uint32_t value);
+
     struct Parts;
     std::unique_ptr<Parts> parts_;
 };

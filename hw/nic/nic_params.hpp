@@ -13,6 +13,8 @@
 #include "hw/pcie/config_space.hpp"
 #include "hw/pcie/pcie_link.hpp"
 #include "hw/phy/phy_params.hpp"
+#include "hw/rings/queue_engine_params.hpp"
+#include "hw/stats/statistics.hpp"
 
 namespace doorbell {
 
@@ -25,31 +27,32 @@ struct NicParams {
     InterruptParams irq;
     PhyParams phy;
     NvmParams nvm;
+    QueueEngineParams rings;
+    StatisticsParams stats;
     /// Seeds what is random inside the NIC (the spread of memory latency).
     std::uint64_t seed = 1;
     /// Posted writes under way to the device before the writer has to wait: a root port's posted
     /// credits and buffers.
     std::uint32_t posted_writes = 32;
-    /// The first frame sent gets this number plus 1: unique in a run when each NIC has its own.
-    std::uint64_t first_frame_number = 0;
 };
 
 /// A parameter's value as a scenario writes it. Choices and MAC addresses are strings.
 using NicParamValue = std::variant<bool, std::int64_t, std::string>;
 
-enum class NicParamKind : std::uint8_t { kBoolean, kInteger, kChoice, kMacAddress };
+enum class NicParamKind : std::uint8_t { kBoolean, kInteger, kPowerOfTwo, kChoice, kMacAddress };
 
 /// One parameter by its stable dotted name ("phy.autonegotiation_ms").
 struct NicParam {
     std::string_view name;
     NicParamKind kind;
     std::string_view unit;  ///< "" when it has none.
-    std::int64_t minimum;   ///< Integers.
+    std::int64_t minimum;   ///< Of integers and powers of two.
     std::int64_t maximum;
-    std::string_view choices;  ///< Choices, separated by '|'.
+    std::string_view choices;  ///< Of a choice, in the order of their codes, separated by '|'.
     std::string_view description;
-    NicParamValue (*get)(const NicParams& params);
-    void (*set)(NicParams& params, const NicParamValue& value);  ///< The value has been checked.
+    /// Raw: 0 or 1, the integer in `unit`, the code of a choice, the address as 48 bits.
+    std::int64_t (*load)(const NicParams& params);
+    void (*store)(NicParams& params, std::int64_t raw);
 };
 
 struct NicParamTable {
@@ -70,6 +73,7 @@ struct NicParamTable {
 /// is. A value that is refused changes nothing.
 [[nodiscard]] std::string set_nic_param(NicParams& params, std::string_view name,
                                         const NicParamValue& value);
+[[nodiscard]] NicParamValue get_nic_param(const NicParams& params, const NicParam& param);
 /// "true", "2000", "by_mode", "02:00:00:82:57:40".
 [[nodiscard]] std::string to_string(const NicParamValue& value);
 
