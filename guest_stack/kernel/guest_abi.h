@@ -179,6 +179,8 @@ int guest_show(const char* table, guest_text_fn print, void* ctx);
 /* Lists end with a null name. */
 const struct guest_description* guest_apps(void);
 const struct guest_description* guest_settings(void);
+/* The metrics guest_metrics visits: names with <i> for an application, <n> for a NIC. */
+const struct guest_description *guest_metric_names(void);
 uint32_t guest_abi_version(void);
 
 #endif /* GUEST_ABI_H */

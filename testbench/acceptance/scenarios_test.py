@@ -21,7 +21,7 @@ class Scenario(Acceptance):
         self.assertEqual(len(captures), len(results), run.explain())
         for result in results:
             self.assertEqual(result["verdict"], "pass")
-            self.assertTrue(result["expectations"], "a scenario that expects nothing proves nothing")
+            self.assertTrue(result["expectations"], "a scenario without any proves nothing")
         for capture in captures:
             if self.name in DAMAGED_WIRE:
                 bad = self.tshark(capture, "eth.fcs.status == Bad", "frame.number")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Holds the cost of the event stream while nobody listens to at most 2 % of instructions.
 
-Counts instructions with callgrind, which are the same in every repeat, of one transfer in the release
-build and in the build whose sink is compiled away.
+Counts instructions with callgrind, the same in every repeat, of one transfer in the release build
+and in the build whose sink is compiled away.
 
 Usage: event_cost.py RELEASE-BINARY EMPTY-SINK-BINARY [LIMIT-PERCENT]
 """
@@ -12,14 +12,16 @@ import subprocess
 import sys
 import tempfile
 
-WORK = ["run", "tcp_file", "--set", "workload.bytes=1000000", "--capture", "none", "--format", "json"]
+WORK = ["run", "tcp_file", "--set", "workload.bytes=1000000", "--capture", "none",
+        "--format", "json"]
 
 
 def instructions(binary):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             ["valgrind", "--tool=callgrind", "--max-stackframe=60000",
-             f"--callgrind-out-file={folder}/callgrind.out", binary, *WORK, "--out", f"{folder}/run"],
+             f"--callgrind-out-file={folder}/callgrind.out", binary, *WORK,
+             "--out", f"{folder}/run"],
             capture_output=True, text=True, check=False)
         match = re.search(r"Collected : (\d+)", done.stderr)
         if done.returncode != 0 or not match:
@@ -30,10 +32,10 @@ def instructions(binary):
 def main():
     release, empty = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
     limit = float(sys.argv[3]) if len(sys.argv) > 3 else 2.0
-    counted = {name: instructions(binary) for name, binary in (("release", release), ("empty", empty))}
-    cost = 100.0 * (counted["release"] - counted["empty"]) / counted["empty"]
-    print(f"instructions: {counted['release']} with the sink off, {counted['empty']} without a sink: "
-          f"{cost:+.2f} % (limit {limit} %)")
+    off, gone = instructions(release), instructions(empty)
+    cost = 100.0 * (off - gone) / gone
+    print(f"instructions: {off} with the sink off, {gone} without a sink: {cost:+.2f} % "
+          f"(limit {limit} %)")
     sys.exit(0 if cost <= limit else 1)
 
 

@@ -120,7 +120,8 @@ private:
         frame->resize(size);
         std::memcpy(frame->data(), data, size);
         busy_until_ps_ = std::max(busy_until_ps_, timeline_.now_ps());
-        if (mbps_ != 0) busy_until_ps_ += std::uint64_t{size + kWireOverheadBytes} * 8'000'000 / mbps_;
+        const std::uint64_t wire_bytes = size + kWireOverheadBytes;
+        if (mbps_ != 0) busy_until_ps_ += wire_bytes * 8'000'000 / mbps_;
         under_way_.emplace_back(busy_until_ps_ + kDelay, std::move(frame));
         frames_++;
         if (!arrival_.scheduled()) timeline_.schedule(arrival_, under_way_.front().first);

@@ -14,8 +14,8 @@ MAY_INCLUDE = {
     "hw/base": set(),
     "hw/regs": {"hw/base"},
     **{f"hw/{block}": {"hw/base", "hw/regs"} for block in BLOCKS},
-    # The queue engine works on the rules of the MAC and on the packet buffer.
-    "hw/rings": {"hw/base", "hw/regs", "hw/dma", "hw/mac", "hw/packet_buffer"},
+    # The queue engine works on the rules of the MAC, of what a frame counts as, and on the buffer.
+    "hw/rings": {"hw/base", "hw/regs", "hw/dma", "hw/mac", "hw/packet_buffer", "hw/stats"},
     "hw/nic": {"hw/base", "hw/regs", "hw/rings", *(f"hw/{block}" for block in BLOCKS)},
     "hw/plugin": {"hw/base", "hw/regs", "hw/nic"},
     "testbench/wire": {"hw/base"},

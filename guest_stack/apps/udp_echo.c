@@ -1,0 +1,183 @@
+/* UDP echo: the client numbers its datagrams, so that loss, duplicates and late answers are told
+ * apart. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest_stack/apps/app.h"
+
+#define MAX_DATAGRAM 65507u
+
+/* Big-endian number and the time it was sent, then a pattern. */
+#define ECHO_HEADER 8u
+
+static void put_number(uint8_t* at, uint64_t number) {
+    for (int i = 0; i < 8; ++i) {
+        at[i] = (uint8_t)(number >> (56 - 8 * i));
+    }
+}
+
+static uint64_t get_number(const uint8_t* at) {
+    uint64_t number = 0;
+    for (int i = 0; i < 8; ++i) {
+        number = number << 8 | at[i];
+    }
+    return number;
+}
+
+static int run_server(struct app* app) {
+    uint16_t port = 0;
+    uint64_t count = 0;
+    const struct option options[] = {{"--port", OPTION_PORT, true, 0, 0, &port},
+                                     {"--count", OPTION_NUMBER, false, 1, UINT32_MAX, &count},
+                                     {NULL, OPTION_TEXT, false, 0, 0, NULL}};
+    if (!app_options(app, options)) {
+        return -EINVAL;
+    }
+    const int fd = syscall_socket(SOCKET_UDP);
+    const int bound = fd < 0 ? fd : syscall_bind(fd, (struct socket_address){0, port});
+    if (bound < 0) {
+        return app_fail(app, "bind", bound);
+    }
+    if (count == 0) {
+        app_finish(app, 0); /* serves for ever, in the background */
+    }
+    uint8_t* data = app_alloc(app, MAX_DATAGRAM);
+    int result = 0;
+    while (count == 0 || app->operations < count) {
+        struct socket_address from;
+        const int64_t got = syscall_recvfrom(fd, data, MAX_DATAGRAM, &from);
+        if (got < 0) {
+            result = app_fail(app, "recvfrom", got);
+            break;
+        }
+        const int64_t sent = syscall_sendto(fd, data, (size_t)got, from);
+        if (sent != got) {
+            ++app->lost;
+            continue;
+        }
+        ++app->operations;
+        app->bytes += (uint64_t)got;
+    }
+    free(data);
+    (void)syscall_close(fd);
+    return result;
+}
+
+struct echo {
+    struct app* app;
+    int fd;
+    struct socket_address to;
+    uint64_t size, timeout_ps;
+    uint8_t* data;
+};
+
+static void fill(const struct echo* echo, uint64_t number) {
+    put_number(echo->data, number);
+    for (uint64_t i = ECHO_HEADER; i < echo->size; ++i) {
+        echo->data[i] = (uint8_t)(number + i);
+    }
+}
+
+static bool is_answer(const struct echo* echo, int64_t got, uint64_t number) {
+    if (got != (int64_t)echo->size) {
+        return false;
+    }
+    for (uint64_t i = ECHO_HEADER; i < echo->size; ++i) {
+        if (echo->data[i] != (uint8_t)(number + i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int one_echo(struct echo* echo, uint64_t number) {
+    struct app* app = echo->app;
+    fill(echo, number);
+    const uint64_t start_ps = kernel_now();
+    const int64_t sent = syscall_sendto(echo->fd, echo->data, echo->size, echo->to);
+    if (sent < 0) {
+        ++app->lost;
+        return 0;
+    }
+    for (;;) {
+        const uint64_t waited_ps = kernel_now() - start_ps;
+        if (waited_ps >= echo->timeout_ps) {
+            ++app->lost;
+            return 0;
+        }
+        const uint64_t left_ms = (echo->timeout_ps - waited_ps + PS_PER_MS - 1) / PS_PER_MS;
+        (void)syscall_setsockopt(echo->fd, OPTION_RECEIVE_TIMEOUT, (uint32_t)left_ms);
+        const int64_t got = syscall_recvfrom(echo->fd, echo->data, MAX_DATAGRAM, NULL);
+        if (got == -EAGAIN) {
+            continue;
+        }
+        if (got < 0) {
+            return app_fail(app, "recvfrom", got);
+        }
+        const uint64_t answered = got >= (int64_t)ECHO_HEADER ? get_number(echo->data) : number;
+        if (answered < number) {
+            continue; /* a duplicate, or an answer that had been given up */
+        }
+        if (!is_answer(echo, got, number)) {
+            ++app->errors;
+            return 0;
+        }
+        latency_add(app->latency, (kernel_now() - start_ps) / PS_PER_NS);
+        ++app->operations;
+        app->bytes += echo->size;
+        return 0;
+    }
+}
+
+static int run_client(struct app* app) {
+    struct echo echo = {.app = app, .size = 64};
+    uint64_t count = 100;
+    uint64_t interval_us = 0;
+    uint64_t timeout_ms = 1000;
+    uint64_t allowed_loss = UINT64_MAX;
+    const struct option options[] = {
+        {"--to", OPTION_ADDRESS, true, 0, 0, &echo.to.address},
+        {"--port", OPTION_PORT, true, 0, 0, &echo.to.port},
+        {"--count", OPTION_NUMBER, false, 1, UINT32_MAX, &count},
+        {"--size", OPTION_NUMBER, false, ECHO_HEADER, MAX_DATAGRAM, &echo.size},
+        {"--interval-us", OPTION_NUMBER, false, 0, 3600000000u, &interval_us},
+        {"--timeout-ms", OPTION_NUMBER, false, 1, 3600000, &timeout_ms},
+        {"--max-lost", OPTION_NUMBER, false, 0, UINT32_MAX, &allowed_loss},
+        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
+    if (!app_options(app, options)) {
+        return -EINVAL;
+    }
+    (void)app_latency(app);
+    echo.timeout_ps = timeout_ms * PS_PER_MS;
+    echo.fd = syscall_socket(SOCKET_UDP);
+    if (echo.fd < 0) {
+        return app_fail(app, "socket", echo.fd);
+    }
+    echo.data = app_alloc(app, MAX_DATAGRAM);
+    int result = 0;
+    for (uint64_t number = 1; result == 0 && number <= count; ++number) {
+        const uint64_t next_ps = kernel_now() + interval_us * PS_PER_US;
+        result = one_echo(&echo, number);
+        if (interval_us != 0 && number < count && next_ps > kernel_now()) {
+            thread_sleep_until(next_ps);
+        }
+    }
+    free(echo.data);
+    (void)syscall_close(echo.fd);
+    if (result == 0 && (app->errors != 0 || app->lost > allowed_loss || app->operations == 0)) {
+        app_log(app, GUEST_LOG_ERROR, "%llu answered, %llu lost, %llu wrong",
+                (unsigned long long)app->operations, (unsigned long long)app->lost,
+                (unsigned long long)app->errors);
+        result = -EPROTO;
+    }
+    return result;
+}
+
+const struct app_type kUdpEchoServer = {
+    "udp_echo_server", "--port PORT [--count N]",
+    "Sends every datagram back; without --count it counts as done when it is ready", run_server};
+const struct app_type kUdpEchoClient = {
+    "udp_echo_client",
+    "--to ADDRESS --port PORT [--count N] [--size BYTES] [--interval-us N] [--timeout-ms N] "
+    "[--max-lost N]",
+    "Sends datagrams, one at a time, and measures the time to each echo", run_client};

@@ -1,0 +1,41 @@
+/* The identity of a packet: (flow, first byte of its range in the flow's stream). It is given at
+ * the socket write and found again from a segment's sequence number, so a retransmission carries
+ * the identity of the bytes it repeats. Also counts what a flow sent twice. */
+#ifndef GUEST_FLOW_H
+#define GUEST_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FLOW_MAX 1024u /* a power of two */
+
+struct flow {
+    uint32_t local, remote; /* IPv4 addresses, host byte order */
+    uint16_t local_port, remote_port;
+    uint8_t protocol;
+    bool used;
+    bool started; /* the sequence number of its first byte is known */
+    uint32_t first_sequence;
+    uint64_t first_offset; /* stream offset of first_sequence: sequence numbers wrap */
+    uint64_t sent_end;     /* stream offset behind the last byte ever sent */
+    uint64_t next_datagram;
+};
+
+struct flow_counters {
+    uint64_t segments, bytes, retransmitted_segments, retransmitted_bytes;
+};
+
+/* Finds or makes the flow; NULL when the table is full (its packets then have no identity). */
+struct flow* flow_get(uint32_t local, uint16_t local_port, uint32_t remote, uint16_t remote_port,
+                      uint8_t protocol);
+/* The stream's next byte to be written has this sequence number. */
+void flow_start(struct flow* flow, uint32_t sequence);
+uint64_t flow_offset(const struct flow* flow, uint32_t sequence);
+uint64_t flow_packet(const struct flow* flow, uint64_t offset);
+/* Identity of a segment about to be sent; counts it, as a retransmission if all or part of its
+ * range was sent before. */
+uint64_t flow_sent(struct flow* flow, uint32_t sequence, uint32_t bytes);
+uint64_t flow_datagram(struct flow* flow);
+const struct flow_counters* flow_counters(void);
+
+#endif /* GUEST_FLOW_H */

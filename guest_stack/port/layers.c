@@ -1,0 +1,373 @@
+/* The layers of lwIP, seen from outside: each exported function a packet passes on its way is
+ * wrapped. The wrapper charges the layer's CPU time, reports the crossing, and adds what lwIP
+ * leaves open: the routing table (ip4_route), the gateway (etharp_output), the identity of packets.
+ *
+ *   down: tcp_write .. tcp_output -> ip4_route -> ip4_output_if_opt_src -> etharp_output
+ *         -> ethernet_output -> link output (stack.c)
+ *   up:   ethernet_input (stack.c) -> etharp_input | ip4_input -> tcp_input | udp_input |
+ * icmp_input
+ */
+#include <lwip/etharp.h>
+#include <lwip/icmp.h>
+#include <lwip/ip4.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/prot/tcp.h>
+#include <lwip/prot/udp.h>
+#include <lwip/udp.h>
+#include <netif/ethernet.h>
+
+#include "guest_stack/kernel/costs.h"
+#include "guest_stack/port/flow.h"
+#include "guest_stack/port/interpose.h"
+#include "guest_stack/port/stack.h"
+
+static void cross(enum guest_layer layer, enum guest_direction direction, uint64_t packet,
+                  uint32_t bytes, uint32_t cost_ns) {
+    cpu_charge(cost_ns);
+    kernel_report(EVENT_LAYER, packet, layer, direction, bytes, (uint64_t)cost_ns * PS_PER_NS);
+}
+
+static uint32_t host_order(const ip4_addr_t* address) {
+    return lwip_ntohl(ip4_addr_get_u32(address));
+}
+
+/* --- TCP, down
+ * --------------------------------------------------------------------------------------- */
+
+typedef err_t (*tcp_write_fn)(struct tcp_pcb*, const void*, u16_t, u8_t);
+typedef err_t (*tcp_probe_fn)(struct tcp_pcb*);
+typedef void (*tcp_rto_fn)(struct tcp_pcb*);
+
+static struct flow* flow_of(const struct tcp_pcb* pcb) {
+    return flow_get(host_order(ip_2_ip4(&pcb->local_ip)), pcb->local_port,
+                    host_order(ip_2_ip4(&pcb->remote_ip)), pcb->remote_port, IP_PROTO_TCP);
+}
+
+/* Names the byte ranges that became segments: new ones, and the last old one if it has grown. */
+static void report_made(const struct tcp_pcb* pcb, const struct flow* flow, uint32_t old_end) {
+    const struct thread* me = thread_current();
+    const uint64_t fd = me != NULL && me->fd >= 0 ? (uint64_t)me->fd : 0;
+    for (const struct tcp_seg* segment = pcb->unsent; segment != NULL; segment = segment->next) {
+        const uint32_t sequence = lwip_ntohl(segment->tcphdr->seqno);
+        if (segment->len == 0 || (int32_t)(sequence + segment->len - old_end) <= 0) {
+            continue;
+        }
+        const uint64_t offset = flow_offset(flow, sequence);
+        kernel_report(EVENT_PACKET_MADE, flow_packet(flow, offset), fd, offset,
+                      offset + segment->len, 0);
+    }
+}
+
+INTERPOSED err_t tcp_write(struct tcp_pcb* pcb, const void* data, u16_t bytes, u8_t flags) {
+    REAL(tcp_write_fn, "tcp_write");
+    const uint32_t old_end = pcb->snd_lbb;
+    struct flow* flow = flow_of(pcb);
+    if (flow != NULL && !flow->started) {
+        flow_start(flow, old_end);
+    }
+    const err_t result = real(pcb, data, bytes, flags);
+    if (result == ERR_OK && kernel.reporting && flow != NULL) {
+        report_made(pcb, flow, old_end);
+    }
+    return result;
+}
+
+INTERPOSED err_t tcp_zero_window_probe(struct tcp_pcb* pcb) {
+    REAL(tcp_probe_fn, "tcp_zero_window_probe");
+    ++stack.counters.window_probes;
+    stack.tx.probing = true;
+    const err_t result = real(pcb);
+    stack.tx.probing = false;
+    return result;
+}
+
+INTERPOSED void tcp_rexmit_rto_commit(struct tcp_pcb* pcb) {
+    REAL(tcp_rto_fn, "tcp_rexmit_rto_commit");
+    ++stack.counters.timeouts;
+    real(pcb);
+}
+
+INTERPOSED void tcp_rexmit_fast(struct tcp_pcb* pcb) {
+    REAL(tcp_rto_fn, "tcp_rexmit_fast");
+    if (pcb->unacked != NULL && (pcb->flags & TF_INFR) == 0) {
+        ++stack.counters.fast_retransmits;
+    }
+    real(pcb);
+}
+
+/* Identity of the segment in `p` (its TCP header first), and its event. */
+static uint64_t segment_down(const struct pbuf* p, uint32_t from, uint32_t to) {
+    const struct tcp_hdr* header = p->payload;
+    const uint32_t header_bytes = TCPH_HDRLEN_BYTES(header);
+    const uint32_t bytes = p->tot_len - header_bytes;
+    const uint32_t sequence = lwip_ntohl(header->seqno);
+    uint64_t packet = 0;
+    if (bytes > 0 && !stack.tx.probing) {
+        struct flow* flow =
+            flow_get(from, lwip_ntohs(header->src), to, lwip_ntohs(header->dest), IP_PROTO_TCP);
+        packet = flow != NULL ? flow_sent(flow, sequence, bytes) : 0;
+    } else if ((TCPH_FLAGS(header) & TCP_SYN) != 0) {
+        /* Port numbers are used again: the next stream starts afresh. */
+        struct flow* flow =
+            flow_get(from, lwip_ntohs(header->src), to, lwip_ntohs(header->dest), IP_PROTO_TCP);
+        if (flow != NULL) {
+            flow_start(flow, sequence + 1);
+        }
+    }
+    kernel_report(EVENT_TCP_SEGMENT, packet, sequence, bytes, TCPH_FLAGS(header),
+                  lwip_ntohs(header->wnd));
+    return packet;
+}
+
+/* --- IP, down
+ * ---------------------------------------------------------------------------------------- */
+
+typedef err_t (*ip4_output_fn)(struct pbuf*, const ip4_addr_t*, const ip4_addr_t*, u8_t, u8_t, u8_t,
+                               struct netif*, void*, u16_t);
+
+INTERPOSED err_t ip4_output_if_opt_src(struct pbuf* p, const ip4_addr_t* src,
+                                       const ip4_addr_t* dest, u8_t ttl, u8_t tos, u8_t proto,
+                                       struct netif* netif, void* ip_options, u16_t optlen) {
+    REAL(ip4_output_fn, "ip4_output_if_opt_src");
+    uint64_t packet = stack.tx.datagram;
+    if (proto == IP_PROTO_TCP && dest != LWIP_IP_HDRINCL && src != NULL) {
+        packet = segment_down(p, host_order(src), host_order(dest));
+        cross(LAYER_TCP, DIRECTION_DOWN, packet, p->tot_len, costs.tcp_ns);
+    } else if (proto == IP_PROTO_UDP) {
+        cross(LAYER_UDP, DIRECTION_DOWN, packet, p->tot_len, costs.udp_ns);
+    }
+    cross(LAYER_IP, DIRECTION_DOWN, packet, p->tot_len + IP_HLEN, costs.ip_ns);
+    stack.tx.active = true;
+    stack.tx.packet = packet;
+    const err_t result = real(p, src, dest, ttl, tos, proto, netif, ip_options, optlen);
+    stack.tx.active = false;
+    return result;
+}
+
+static struct interface* interface_with(uint32_t address) {
+    for (uint32_t i = 0; i < stack.interface_count; ++i) {
+        if (stack.interfaces[i].config.address == address) {
+            return &stack.interfaces[i];
+        }
+    }
+    return NULL;
+}
+
+/* lwIP asks this for the packets it could forward, too, and has no switch for that at run time. */
+static bool is_forwarding(const ip4_addr_t* dest) {
+    return stack.rx.active && ip4_current_header() == NULL &&
+           ip4_addr_cmp(dest, ip4_current_dest_addr()) && interface_with(host_order(dest)) == NULL;
+}
+
+INTERPOSED struct netif* ip4_route(const ip4_addr_t* dest) {
+    const uint32_t address = host_order(dest);
+    if (stack.interface_count == 0 || (is_forwarding(dest) && costs.ip_forward == 0)) {
+        return NULL;
+    }
+    struct interface* own = interface_with(address);
+    if (own != NULL || address >> 24 == 127) {
+        return own != NULL ? &own->netif : &stack.interfaces[0].netif; /* looped back */
+    }
+    cpu_charge(costs.route_ns);
+    struct route* route = route_find(&stack.routes, address);
+    if (route == NULL) {
+        if (address == UINT32_MAX || address >> 28 == 14) {
+            return &stack.interfaces[0].netif; /* limited broadcast, multicast: the first one */
+        }
+        ++stack.counters.routes_missing;
+        return NULL;
+    }
+    ++route->used;
+    kernel_report(EVENT_ROUTE, stack.tx.datagram, address, route->gateway, route->interface, 0);
+    return &stack.interfaces[route->interface].netif;
+}
+
+/* --- ARP
+ * --------------------------------------------------------------------------------------------- */
+
+typedef err_t (*etharp_output_fn)(struct netif*, struct pbuf*, const ip4_addr_t*);
+typedef void (*etharp_input_fn)(struct pbuf*, struct netif*);
+typedef void (*etharp_tmr_fn)(void);
+
+/* Next hops that were asked for, and packets lwIP queued for them. */
+static struct {
+    uint32_t address;
+    uint64_t since_ps;
+} asked[ARP_TABLE_SIZE];
+static struct {
+    const struct pbuf* p;
+    uint64_t packet;
+} queued[ARP_TABLE_SIZE * (ARP_QUEUE_LEN + 1)];
+
+static void remember_asked(uint32_t address) {
+    uint32_t free_slot = ARP_TABLE_SIZE;
+    for (uint32_t i = 0; i < ARP_TABLE_SIZE; ++i) {
+        if (asked[i].address == address) {
+            return;
+        }
+        if (asked[i].address == 0) {
+            free_slot = i;
+        }
+    }
+    kernel_report(EVENT_ARP, stack.tx.packet, address, ARP_MISS, 0, 0);
+    if (free_slot < ARP_TABLE_SIZE) {
+        asked[free_slot].address = address;
+        asked[free_slot].since_ps = kernel_now();
+    }
+}
+
+static void remember_queued(const struct pbuf* p, uint64_t packet) {
+    size_t slot = 0;
+    for (size_t i = 0; i < sizeof queued / sizeof queued[0]; ++i) {
+        if (queued[i].p == p) {
+            slot = i;
+            break;
+        }
+        if (queued[i].p == NULL) {
+            slot = i;
+        }
+    }
+    queued[slot].p = p;
+    queued[slot].packet = packet;
+}
+
+uint64_t stack_take_queued_packet(const struct pbuf* p) {
+    for (size_t i = 0; i < sizeof queued / sizeof queued[0]; ++i) {
+        if (queued[i].p == p) {
+            queued[i].p = NULL;
+            return queued[i].packet;
+        }
+    }
+    return 0;
+}
+
+INTERPOSED err_t etharp_output(struct netif* netif, struct pbuf* p, const ip4_addr_t* dest) {
+    REAL(etharp_output_fn, "etharp_output");
+    if (ip4_addr_isbroadcast(dest, netif) || ip4_addr_ismulticast(dest)) {
+        return real(netif, p, dest);
+    }
+    const struct interface* interface = stack_interface_of(netif);
+    const struct route* route = route_find_on(&stack.routes, host_order(dest), interface->index);
+    ip4_addr_t next_hop = *dest;
+    if (route != NULL && route->gateway != 0) {
+        ip4_addr_set_u32(&next_hop, lwip_htonl(route->gateway));
+    }
+    cross(LAYER_ARP, DIRECTION_DOWN, stack.tx.packet, p->tot_len, costs.arp_ns);
+    stack.tx.ip_sent = false;
+    /* lwIP's own function would send what is outside the interface's network to the netif's one
+     * gateway; a route may say that it is on the link. */
+    const bool in_network =
+        ip4_addr_netcmp(&next_hop, netif_ip4_addr(netif), netif_ip4_netmask(netif));
+    const err_t result = in_network ? real(netif, p, &next_hop) : etharp_query(netif, &next_hop, p);
+    if (stack.tx.ip_sent) {
+        ++stack.counters.arp_hits;
+        kernel_report(EVENT_ARP, stack.tx.packet, host_order(&next_hop), ARP_HIT, 0, 0);
+    } else if (result == ERR_OK) {
+        ++stack.counters.arp_misses;
+        remember_asked(host_order(&next_hop));
+        remember_queued(p, stack.tx.packet);
+    }
+    return result;
+}
+
+static void report_resolved(struct netif* netif) {
+    for (uint32_t i = 0; i < ARP_TABLE_SIZE; ++i) {
+        if (asked[i].address == 0) {
+            continue;
+        }
+        ip4_addr_t address;
+        ip4_addr_set_u32(&address, lwip_htonl(asked[i].address));
+        struct eth_addr* mac = NULL;
+        const ip4_addr_t* found = NULL;
+        if (etharp_find_addr(netif, &address, &mac, &found) < 0) {
+            continue;
+        }
+        const uint64_t waited_ps = kernel_now() - asked[i].since_ps;
+        if (waited_ps > stack.counters.arp_wait_max_ps) {
+            stack.counters.arp_wait_max_ps = waited_ps;
+        }
+        ++stack.counters.arp_resolved;
+        kernel_report(EVENT_ARP, 0, asked[i].address, ARP_RESOLVED, 0, 0);
+        asked[i].address = 0;
+    }
+}
+
+INTERPOSED void etharp_input(struct pbuf* p, struct netif* netif) {
+    REAL(etharp_input_fn, "etharp_input");
+    cross(LAYER_ARP, DIRECTION_UP, stack.rx.packet, p->tot_len, costs.arp_ns);
+    real(p, netif);
+    report_resolved(netif);
+}
+
+INTERPOSED void etharp_tmr(void) {
+    REAL(etharp_tmr_fn, "etharp_tmr");
+    real();
+    /* lwIP forgets a pending entry after ARP_MAXPENDING seconds; nobody answered. */
+    for (uint32_t i = 0; i < ARP_TABLE_SIZE; ++i) {
+        if (asked[i].address != 0 && kernel_now() - asked[i].since_ps > 6 * PS_PER_S) {
+            ++stack.counters.arp_given_up;
+            kernel_report(EVENT_ARP, 0, asked[i].address, ARP_GIVEN_UP, 0, 0);
+            asked[i].address = 0;
+        }
+    }
+}
+
+/* --- Ethernet, down
+ * ---------------------------------------------------------------------------------- */
+
+typedef err_t (*ethernet_output_fn)(struct netif*, struct pbuf*, const struct eth_addr*,
+                                    const struct eth_addr*, u16_t);
+
+INTERPOSED err_t ethernet_output(struct netif* netif, struct pbuf* p, const struct eth_addr* src,
+                                 const struct eth_addr* dst, u16_t type) {
+    REAL(ethernet_output_fn, "ethernet_output");
+    const bool is_ip = type == ETHTYPE_IP;
+    cross(LAYER_ETHERNET, DIRECTION_DOWN, is_ip && stack.tx.active ? stack.tx.packet : 0,
+          p->tot_len + SIZEOF_ETH_HDR, costs.ethernet_ns);
+    stack.tx.ip_sent = stack.tx.ip_sent || is_ip;
+    return real(netif, p, src, dst, type);
+}
+
+/* --- up
+ * -----------------------------------------------------------------------------------------------
+ */
+
+typedef err_t (*ip4_input_fn)(struct pbuf*, struct netif*);
+typedef void (*l4_input_fn)(struct pbuf*, struct netif*);
+
+INTERPOSED err_t ip4_input(struct pbuf* p, struct netif* inp) {
+    REAL(ip4_input_fn, "ip4_input");
+    cross(LAYER_IP, DIRECTION_UP, stack.rx.packet, p->tot_len, costs.ip_ns);
+    return real(p, inp);
+}
+
+INTERPOSED void tcp_input(struct pbuf* p, struct netif* inp) {
+    REAL(l4_input_fn, "tcp_input");
+    cross(LAYER_TCP, DIRECTION_UP, stack.rx.packet, p->tot_len, costs.tcp_ns);
+    if (kernel.reporting && p->len >= TCP_HLEN) {
+        const struct tcp_hdr* header = p->payload;
+        kernel_report(EVENT_TCP_SEGMENT, stack.rx.packet, lwip_ntohl(header->seqno),
+                      p->tot_len - (uint64_t)TCPH_HDRLEN_BYTES(header), TCPH_FLAGS(header),
+                      lwip_ntohs(header->wnd));
+    }
+    stack.rx.l4 = p;
+    real(p, inp);
+    stack.rx.l4 = NULL;
+}
+
+INTERPOSED void udp_input(struct pbuf* p, struct netif* inp) {
+    REAL(l4_input_fn, "udp_input");
+    cross(LAYER_UDP, DIRECTION_UP, stack.rx.packet, p->tot_len, costs.udp_ns);
+    stack.rx.l4 = p;
+    real(p, inp);
+    stack.rx.l4 = NULL;
+}
+
+INTERPOSED void icmp_input(struct pbuf* p, struct netif* inp) {
+    REAL(l4_input_fn, "icmp_input");
+    cpu_charge(costs.icmp_ns);
+    cpu_charge_bytes(p->tot_len, costs.checksum_per_byte_ps); /* ICMP's is never offloaded */
+    stack.tx.datagram = stack.rx.packet; /* an echo reply answers what came: same identity */
+    real(p, inp);
+    stack.tx.datagram = 0;
+}
