@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::uint32_t kPageBytes = 4096;  ///< No request crosses a 4 KiB boundary.
 constexpr std::uint32_t kDwordBytes = 4;
-constexpr std::uint32_t kRegisterBytes = 4;
 
 struct Pieces {
     std::uint64_t tlps = 0;
