@@ -240,6 +240,37 @@ TEST_F(DmaEngineTest, MasterDisableLetsOutstandingRequestsFinish) {
     EXPECT_EQ(engine().outstanding(), 0u);
 }
 
+TEST_F(DmaEngineTest, ARefusedWriteDoesNotOvertakeOneThatIsOnTheLink) {
+    engine().write(at(0, 1000, 1), buffer.data(), client);
+    timeline.advance_by(10);
+    state.bus_master = false;
+    engine().write(at(0, 16, 2), buffer.data(), client);
+    timeline.advance_by(10);
+    EXPECT_THAT(client.completions, IsEmpty());
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 2u);
+    EXPECT_EQ(client.completions[0].tag, 1u);
+    EXPECT_EQ(client.completions[1].status, DmaStatus::kMasterDisabled);
+    EXPECT_EQ(client.completions[1].done_ps, 1000u + 20 + 100);
+}
+
+TEST(RequestRing, GrowsInOrderWhereverItsFirstEntryLies) {
+    for (std::uint32_t start = 0; start < 8; start++) {
+        RequestRing<std::uint32_t> ring(8);
+        for (std::uint32_t i = 0; i < start; i++) {
+            ring.push(99);
+            EXPECT_EQ(ring.pop(), 99u);
+        }
+        for (std::uint32_t i = 0; i < 20; i++) {
+            ring.push(i);
+            EXPECT_EQ(ring.front(), 0u);
+            EXPECT_EQ(ring.back(), i);
+        }
+        for (std::uint32_t i = 0; i < 20; i++) EXPECT_EQ(ring.pop(), i);
+        EXPECT_TRUE(ring.empty());
+    }
+}
+
 TEST_F(DmaEngineTest, UnmappedMemoryAnswersUnsupportedRequest) {
     DmaRequest request;
     request.address = 0x10;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 
 #include "testbench/host/elf_strings.hpp"
@@ -58,6 +59,15 @@ TEST(GuestImage, EveryHostHasALwipOfItsOwn) {
     // lwIP asks the guest's OS layer for the time, not its own.
     EXPECT_GT(of_a["lwip.asked_for_time"], 0u);
     EXPECT_GT(of_b["lwip.asked_for_time"], 0u);
+}
+
+TEST(GuestImage, ThereAreMoreNamesThanHosts) {
+    std::set<std::uint64_t> places;
+    for (int i = 0; i < 80; i++) {
+        const GuestImage image({TEST_GUEST_LWIP, ""});
+        ASSERT_EQ(image.error(), "");
+        EXPECT_TRUE(places.insert(metrics_of(image)["lwip.list_address"]).second) << i;
+    }
 }
 
 TEST(GuestImage, AGuestDrawsFromTheSeedOfTheRun) {

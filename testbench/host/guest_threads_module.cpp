@@ -71,7 +71,7 @@ void GuestThreadsModule::notify(guest_event& event) {
 bool GuestThreadsModule::wait_for(guest_event& event, Picoseconds deadline_ps) {
     assert(event.waiter == nullptr);
     guest_thread* self = current_;
-    while (!event.notified && now_ps() < deadline_ps) {
+    if (!event.notified && now_ps() < deadline_ps) {
         if (deadline_ps != kNever) {
             const Picoseconds left_ps = deadline_ps - now_ps();
             if (left_ps > kFarPs) {

@@ -147,6 +147,18 @@ TEST_F(IommuTest, IdentityGoesBothWays) {
     EXPECT_EQ(iommu.stored_packet(in), 0u);
 }
 
+TEST_F(IommuTest, AWindowUsedAgainRemembersNothing) {
+    Iommu small({1, 4096}, 0, EventPort());
+    const std::uint64_t first = small.map(memory.data(), 64, kFromDevice, 3, 0);
+    (void)small.device_writes(first, 64, 9);
+    ASSERT_TRUE(small.unmap(first, 64, kFromDevice, stored, 0));
+    const std::uint64_t second = small.map(memory.data(), 64, kBoth, 0, 0);
+    EXPECT_EQ(small.stored_packet(second), 0u);
+    EXPECT_EQ(small.device_reads(second, 64).packet, 0u);
+    ASSERT_TRUE(small.unmap(second, 64, kBoth, stored, 0));
+    EXPECT_EQ(stored, 0u);
+}
+
 TEST_F(IommuTest, MisuseIsToldAndCounted) {
     const std::uint64_t iova = map(64, kToDevice);
     EXPECT_FALSE(iommu.sync(iova, 65, kToDevice, true, 0));
