@@ -173,6 +173,8 @@ void Nic::power_on_reset() {
         crossing.kind = CrossingKind::kPowerOnReset;
         parts_->border.report(crossing);
     }
+    // The link trains anew: what was on it, and the randomness behind it, start over as well.
+    parts_->link = PcieLink(parts_->params.pcie, parts_->params.seed);
     parts_->core.reset(ResetCause::kPowerOn);
 }
 
