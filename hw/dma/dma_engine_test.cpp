@@ -254,6 +254,16 @@ TEST_F(DmaEngineTest, ARefusedWriteDoesNotOvertakeOneThatIsOnTheLink) {
     EXPECT_EQ(client.completions[1].done_ps, 1000u + 20 + 100);
 }
 
+TEST_F(DmaEngineTest, ARefusedWriteDoesNotHurryTheBurstThatItIsPartOf) {
+    engine().write(at(0, 1000, 1), buffer.data(), client);
+    state.bus_master = false;
+    engine().write(at(0, 16, 2), buffer.data(), client);
+    timeline.advance_until(1000 + 20 + 100 - 1);
+    EXPECT_THAT(client.completions, IsEmpty());
+    timeline.advance_by(1);
+    EXPECT_EQ(client.completions.size(), 2u);
+}
+
 TEST(RequestRing, GrowsInOrderWhereverItsFirstEntryLies) {
     for (std::uint32_t start = 0; start < 8; start++) {
         RequestRing<std::uint32_t> ring(8);

@@ -82,13 +82,12 @@ public:
     /// not in the future asks only. Nobody else may be waiting for the event.
     [[nodiscard]] bool wait_for(guest_event& event, Picoseconds deadline_ps);
 
-    /// Waits in the calling thread for anything else: `blocking` may call sc_core::wait.
+    /// Anything else in the calling thread that may wait: others may run meanwhile. Who waits
+    /// counts (a slot, a NIC).
     template <typename Blocking>
     void block(Blocking&& blocking) {
         guest_thread* self = current_;
-        const sc_core::sc_time before = sc_core::sc_time_stamp();
         blocking();
-        if (sc_core::sc_time_stamp() != before) resumptions_++;
         current_ = self;
     }
     /// Never returns: the calling thread has no future.

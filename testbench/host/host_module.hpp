@@ -92,7 +92,8 @@ public:
     [[nodiscard]] std::optional<std::string> show(const std::string& table) const;
     [[nodiscard]] const guest_description* apps() const;
     [[nodiscard]] const guest_description* settings() const;
-    /// Process activations: thread resumptions and the host's timeline.
+    /// Process activations of the host: thread resumptions and its timeline. Waits inside a NIC
+    /// are the NIC's (NicModule::thread_resumptions).
     [[nodiscard]] std::uint64_t kernel_events() const;
 
     // --- for the guest: one function per entry of guest_host_ops

@@ -197,6 +197,8 @@ TEST_F(HostModuleTest, ADeviceReachesExactlyWhatIsMapped) {
 TEST_F(HostModuleTest, RegistersAreWrittenPostedAndReadInARoundTrip) {
     app({"registers"});
     EXPECT_EQ(run(), 0) << "line of test_guest.c";
+    // Three configuration reads and a write annotate their time; register reads wait by themselves.
+    EXPECT_EQ(host->slot(0).waits(), 4u);
 }
 
 TEST_F(HostModuleTest, MessagesReachTheHandlerOfTheirLine) {

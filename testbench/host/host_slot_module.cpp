@@ -69,7 +69,10 @@ bool HostSlotModule::transport(Socket& socket, tlm::tlm_command command, std::ui
     const bool answered = payload->is_response_ok();
     payloads_.push_back(std::move(payload));
     // A posted write takes the CPU no longer than its store: the delay is the link's.
-    if (!posted && delay != sc_core::SC_ZERO_TIME) sc_core::wait(delay);
+    if (!posted && delay != sc_core::SC_ZERO_TIME) {
+        sc_core::wait(delay);
+        waits_++;
+    }
     return answered;
 }
 

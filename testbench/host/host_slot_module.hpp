@@ -46,6 +46,9 @@ public:
     [[nodiscard]] std::uint32_t read32(std::uint32_t bar, std::uint32_t offset);
     void write32(std::uint32_t bar, std::uint32_t offset, std::uint32_t value);
 
+    /// How often an access waited here for the time that its target annotated.
+    [[nodiscard]] std::uint64_t waits() const { return waits_; }
+
 private:
     using Socket = tlm_utils::simple_initiator_socket<HostSlotModule>;
 
@@ -62,6 +65,7 @@ private:
     Iommu iommu_;
     InterruptController& interrupts_;
     std::function<void(const std::string&)> log_;
+    std::uint64_t waits_ = 0;
     /// Payloads that no access is using: several threads may be in a read at the same time.
     std::vector<std::unique_ptr<tlm::tlm_generic_payload>> payloads_;
 };
