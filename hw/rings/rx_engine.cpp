@@ -121,7 +121,6 @@ void RxEngine::receive(FramePtr frame) {
 
     if (!fifo_.admit(wire_bytes)) {
         drop(*frame, DropReason::kOverrun);
-        stats_.count(Stat::kICRXOC);
         causes_.raise(ICR_RXO.mask());
         return;
     }
@@ -271,7 +270,6 @@ void RxEngine::wait_for_descriptor(Entry& entry) {
     counters_.shortages++;
     stats_.count(Stat::kRNBC);
     if (!params_.u18_rxo_on_descriptor_shortage) return;
-    stats_.count(Stat::kICRXOC);
     causes_.raise(ICR_RXO.mask());
 }
 
@@ -281,7 +279,6 @@ void RxEngine::check_threshold(std::uint32_t queue, std::uint32_t before) {
     const DescriptorRing& ring = *rings_[queue];
     const std::uint32_t threshold = ring.geometry().count() >> config_.threshold_shift;
     if (before <= threshold || ring.untaken() > threshold || state_.msix_enabled) return;
-    stats_.count(Stat::kICRXDMTC);
     causes_.raise(ICR_RXDMT0.mask());
 }
 

@@ -277,7 +277,7 @@ TEST(RxEngine, LosesWhatTheFifoCannotHoldAndNothingElse) {
     for (std::uint32_t i = 0; i < 4; i++) sent.push_back(arrive(bench, 1518, i));
     EXPECT_EQ(bench.stats.value(Stat::kMPC), 2u);
     EXPECT_EQ(bench.causes.times[ICR_RXO.mask()], 2u);
-    EXPECT_EQ(bench.stats.value(Stat::kICRXOC), 2u);
+    EXPECT_EQ(bench.stats.value(Stat::kICRXOC), 0u) << "counted where causes are raised";
     EXPECT_EQ(bench.stats.value(Stat::kGPRC), 2u) << "a missed frame is not a good one received";
     sent.push_back(arrive(bench, 64, 4));
     EXPECT_EQ(bench.stats.value(Stat::kMPC), 2u);

@@ -204,11 +204,9 @@ void TxEngine::write_back(std::uint32_t queue, bool deferred) {
 void TxEngine::raise_levels(std::uint32_t queue, std::uint32_t before, std::uint32_t after) {
     const std::uint32_t low = config_.queues[queue].low;
     if (low > 0 && before > low && after <= low) {
-        stats_.count(Stat::kICTXQMTC);
         causes_.raise(ICR_TXD_LOW.mask());
     }
     if (after == 0) {
-        stats_.count(Stat::kICTXQEC);
         causes_.raise(ICR_TXQE.mask());
     }
 }
