@@ -35,6 +35,8 @@
     X(copy_per_byte_ps, "cpu.copy_per_byte_ps", 80, 0, 1000000, "Copying between user and kernel") \
     X(checksum_per_byte_ps, "cpu.checksum_per_byte_ps", 160, 0, 1000000,                           \
       "Checksum in software, where the NIC does not do it")                                        \
+    X(slack_ns, "cpu.slack_ns", 300, 0, 1000000,                                                   \
+      "Less than this is not waited for by itself where nothing exact depends on it")              \
     X(napi_budget, "kernel.napi_budget", 64, 1, 65535, "Packets of one NAPI poll (its weight)")    \
     X(netdev_budget, "kernel.netdev_budget", 300, 1, 65535, "Packets of one NET_RX softirq")       \
     X(softirq_max_restart, "kernel.softirq_max_restart", 10, 1, 1000,                              \

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "guest_stack/kernel/costs.h"
 #include "guest_stack/kernel/irq.h"
 #include "guest_stack/kernel/softirq.h"
 #include "guest_stack/kernel/thread.h"
@@ -95,6 +96,12 @@ void cpu_settle(void) {
     }
     if (context->level == CPU_THREAD) {
         thread_yield_if_due();
+    }
+}
+
+void cpu_settle_roughly(void) {
+    if (cpu.current->charged_ps >= (uint64_t)costs.slack_ns * PS_PER_NS) {
+        cpu_settle();
     }
 }
 

@@ -55,6 +55,9 @@ static inline void cpu_charge_bytes(uint64_t bytes, uint32_t per_byte_ps) {
 
 /* BLOCKS until everything charged has been spent and nothing above this level is active. */
 void cpu_settle(void);
+/* The same where nothing exact depends on it: what is less than cpu.slack_ns is carried to the
+ * context's next wait instead, which saves a resumption. */
+void cpu_settle_roughly(void);
 /* BLOCKS while something above this level is active, spends nothing. */
 void cpu_wait_turn(struct cpu_context* context);
 

@@ -125,6 +125,9 @@ void netdev_wake_worker(void);
 const char* netdev_link_text(const struct netdev* dev, char* text, size_t bytes);
 
 /* Transmit (netdev_tx.c). */
+/* False: netdev_transmit would refuse. The receiver's room() will be called when that has changed.
+ */
+bool netdev_has_room(struct netdev* dev);
 struct tx_request* netdev_tx_get(struct netdev* dev); /* NULL: out of requests, try later */
 void netdev_tx_put(struct tx_request* request);       /* one that was not transmitted */
 /* Takes the request over (done is called when sent or dropped) and returns 0, or -ENOBUFS and

@@ -157,7 +157,7 @@ static uint32_t poll(struct netdev* dev, uint32_t budget) {
         }
         work += count;
         netdev_flush_all();
-        cpu_settle(); /* more may have arrived in the time this took */
+        cpu_settle_roughly(); /* more may have arrived in the time this took */
     }
     dev->counters.poll_packets += work;
     if (work > dev->counters.poll_max) {
@@ -168,7 +168,7 @@ static uint32_t poll(struct netdev* dev, uint32_t budget) {
 }
 
 static void complete(struct netdev* dev) {
-    cpu_settle();
+    cpu_settle_roughly();
     dev->scheduled = false;
     const uint32_t events = dev->masked_events;
     dev->masked_events = 0;

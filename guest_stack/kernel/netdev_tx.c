@@ -17,6 +17,15 @@ static uint32_t reserve(const struct netdev* dev) {
     return quarter < 6 ? quarter : 6;
 }
 
+bool netdev_has_room(struct netdev* dev) {
+    if (dev->tx_pool != NULL && dev->queued < costs.txqueuelen) {
+        return true;
+    }
+    ++dev->counters.tx_queue_full;
+    dev->room_wanted = true;
+    return false;
+}
+
 struct tx_request* netdev_tx_get(struct netdev* dev) {
     struct tx_request* request = dev->tx_pool;
     if (request == NULL) {

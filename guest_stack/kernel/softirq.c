@@ -26,7 +26,7 @@ static void run_vector(enum softirq_vector vector) {
     kernel_report(EVENT_SOFTIRQ_ENTER, 0, vector, 0, 0, 0);
     cpu_charge(costs.softirq_dispatch_ns);
     const uint64_t work = softirq.actions[vector]();
-    cpu_settle();
+    cpu_settle_roughly();
     softirq.counters.busy_ps[vector] += cpu.current->busy_ps - busy_before_ps;
     kernel_report(EVENT_SOFTIRQ_EXIT, 0, vector, kernel_now() - start_ps, work, 0);
 }

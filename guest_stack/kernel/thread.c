@@ -142,7 +142,7 @@ bool thread_block(struct wait_queue* queue, uint64_t deadline_ps, uint8_t reason
         queue_append(queue, me);
     }
     /* What the thread did until here takes its time first; whoever runs meanwhile may wake it. */
-    cpu_settle();
+    cpu_settle_roughly();
     if (me->woken) {
         return true;
     }

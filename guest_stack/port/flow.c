@@ -76,9 +76,13 @@ uint64_t flow_packet(const struct flow* flow, uint64_t offset) {
     return packet != 0 ? packet : 1;
 }
 
-uint64_t flow_sent(struct flow* flow, uint32_t sequence, uint32_t bytes) {
+uint64_t flow_segment(const struct flow* flow, uint32_t sequence) {
+    return flow->started ? flow_packet(flow, flow_offset(flow, sequence)) : 0;
+}
+
+void flow_sent(struct flow* flow, uint32_t sequence, uint32_t bytes) {
     if (!flow->started) {
-        return 0;
+        return;
     }
     const uint64_t offset = flow_offset(flow, sequence);
     const uint64_t end = offset + bytes;
@@ -91,7 +95,6 @@ uint64_t flow_sent(struct flow* flow, uint32_t sequence, uint32_t bytes) {
     if (end > flow->sent_end) {
         flow->sent_end = end;
     }
-    return flow_packet(flow, offset);
 }
 
 uint64_t flow_datagram(struct flow* flow) {

@@ -32,9 +32,10 @@ struct flow* flow_get(uint32_t local, uint16_t local_port, uint32_t remote, uint
 void flow_start(struct flow* flow, uint32_t sequence);
 uint64_t flow_offset(const struct flow* flow, uint32_t sequence);
 uint64_t flow_packet(const struct flow* flow, uint64_t offset);
-/* Identity of a segment about to be sent; counts it, as a retransmission if all or part of its
- * range was sent before. */
-uint64_t flow_sent(struct flow* flow, uint32_t sequence, uint32_t bytes);
+/* Identity of the segment that begins there; 0 before the flow has started. */
+uint64_t flow_segment(const struct flow* flow, uint32_t sequence);
+/* Counts a segment that went out, as a retransmission if all or part of its range did before. */
+void flow_sent(struct flow* flow, uint32_t sequence, uint32_t bytes);
 uint64_t flow_datagram(struct flow* flow);
 const struct flow_counters* flow_counters(void);
 

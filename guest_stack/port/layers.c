@@ -95,28 +95,31 @@ INTERPOSED void tcp_rexmit_fast(struct tcp_pcb* pcb) {
     real(pcb);
 }
 
-/* Identity of the segment in `p` (its TCP header first), and its event. */
-static uint64_t segment_down(const struct pbuf* p, uint32_t from, uint32_t to) {
+struct segment {
+    struct flow* flow; /* NULL: no data, or a probe */
+    uint32_t sequence, bytes;
+    uint64_t packet;
+};
+
+/* The segment in `p`, its TCP header first. */
+static struct segment segment_down(const struct pbuf* p, uint32_t from, uint32_t to) {
     const struct tcp_hdr* header = p->payload;
-    const uint32_t header_bytes = TCPH_HDRLEN_BYTES(header);
-    const uint32_t bytes = p->tot_len - header_bytes;
-    const uint32_t sequence = lwip_ntohl(header->seqno);
-    uint64_t packet = 0;
-    if (bytes > 0 && !stack.tx.probing) {
-        struct flow* flow =
-            flow_get(from, lwip_ntohs(header->src), to, lwip_ntohs(header->dest), IP_PROTO_TCP);
-        packet = flow != NULL ? flow_sent(flow, sequence, bytes) : 0;
-    } else if ((TCPH_FLAGS(header) & TCP_SYN) != 0) {
-        /* Port numbers are used again: the next stream starts afresh. */
-        struct flow* flow =
-            flow_get(from, lwip_ntohs(header->src), to, lwip_ntohs(header->dest), IP_PROTO_TCP);
-        if (flow != NULL) {
-            flow_start(flow, sequence + 1);
-        }
+    const uint32_t bytes = p->tot_len - (uint32_t)TCPH_HDRLEN_BYTES(header);
+    struct segment segment = {NULL, lwip_ntohl(header->seqno), bytes, 0};
+    const bool opens = (TCPH_FLAGS(header) & TCP_SYN) != 0;
+    struct flow* flow = NULL;
+    if (bytes > 0 || opens) {
+        flow = flow_get(from, lwip_ntohs(header->src), to, lwip_ntohs(header->dest), IP_PROTO_TCP);
     }
-    kernel_report(EVENT_TCP_SEGMENT, packet, sequence, bytes, TCPH_FLAGS(header),
+    if (flow != NULL && opens) {
+        flow_start(flow, segment.sequence + 1); /* ports are used again: a stream starts afresh */
+    } else if (flow != NULL && !stack.tx.probing) {
+        segment.flow = flow;
+        segment.packet = flow_segment(flow, segment.sequence);
+    }
+    kernel_report(EVENT_TCP_SEGMENT, segment.packet, segment.sequence, bytes, TCPH_FLAGS(header),
                   lwip_ntohs(header->wnd));
-    return packet;
+    return segment;
 }
 
 /* --- IP, down
@@ -130,17 +133,28 @@ INTERPOSED err_t ip4_output_if_opt_src(struct pbuf* p, const ip4_addr_t* src,
                                        struct netif* netif, void* ip_options, u16_t optlen) {
     REAL(ip4_output_fn, "ip4_output_if_opt_src");
     uint64_t packet = stack.tx.datagram;
+    struct segment segment = {NULL, 0, 0, 0};
     if (proto == IP_PROTO_TCP && dest != LWIP_IP_HDRINCL && src != NULL) {
-        packet = segment_down(p, host_order(src), host_order(dest));
+        if (!netdev_has_room(stack_interface_of(netif)->dev)) {
+            return ERR_MEM; /* TCP keeps the segment until stack.c's output() */
+        }
+        segment = segment_down(p, host_order(src), host_order(dest));
+        packet = segment.packet;
         cross(LAYER_TCP, DIRECTION_DOWN, packet, p->tot_len, costs.tcp_ns);
     } else if (proto == IP_PROTO_UDP) {
         cross(LAYER_UDP, DIRECTION_DOWN, packet, p->tot_len, costs.udp_ns);
+    }
+    if (stack.offload_tx && (proto == IP_PROTO_TCP || proto == IP_PROTO_UDP)) {
+        p->flags |= PBUF_FLAG_SEEDED;
     }
     cross(LAYER_IP, DIRECTION_DOWN, packet, p->tot_len + IP_HLEN, costs.ip_ns);
     stack.tx.active = true;
     stack.tx.packet = packet;
     const err_t result = real(p, src, dest, ttl, tos, proto, netif, ip_options, optlen);
     stack.tx.active = false;
+    if (result == ERR_OK && segment.flow != NULL) {
+        flow_sent(segment.flow, segment.sequence, segment.bytes);
+    }
     return result;
 }
 

@@ -14,6 +14,7 @@
 
 #include "guest_stack/kernel/costs.h"
 #include "guest_stack/port/core_lock.h"
+#include "guest_stack/port/interpose.h"
 #include "guest_stack/port/lwip_bind.h"
 
 #define ETHERNET_HEADER 14u
@@ -39,12 +40,25 @@ static void custom_free(struct pbuf* p) {
     rx_buffer_free(buffer_of(p));
 }
 
-uint64_t stack_pbuf_packet(const struct pbuf* p) {
-    if ((p->flags & PBUF_FLAG_IS_CUSTOM) == 0) {
-        return 0;
+static bool is_received(const struct pbuf* p) {
+    return (p->flags & PBUF_FLAG_IS_CUSTOM) != 0 &&
+           ((const struct pbuf_custom*)(const void*)p)->custom_free_function == custom_free;
+}
+
+/* lwIP does not know that the headers it took off a received frame still lie before the payload, so
+ * it could neither forward the frame nor answer a ping in place. */
+INTERPOSED u8_t pbuf_add_header(struct pbuf* p, size_t bytes) {
+    typedef u8_t (*add_header_fn)(struct pbuf*, size_t);
+    REAL(add_header_fn, "pbuf_add_header");
+    if (p != NULL && is_received(p) &&
+        (size_t)((const uint8_t*)p->payload - buffer_of(p)->data) >= bytes) {
+        return pbuf_add_header_force(p, bytes);
     }
-    const struct pbuf_custom* custom = (const struct pbuf_custom*)(const void*)p;
-    return custom->custom_free_function == custom_free ? buffer_of(p)->packet : 0;
+    return real(p, bytes);
+}
+
+uint64_t stack_pbuf_packet(const struct pbuf* p) {
+    return is_received(p) ? buffer_of(p)->packet : 0;
 }
 
 /* No copy: the pbuf describes the driver's buffer. (A full-size PBUF_POOL pbuf would be too small
@@ -133,9 +147,8 @@ static void sent(struct tx_request* request) {
 /* What the NIC is to do about the checksums of an IPv4 packet that lwIP left seeded. */
 static void offload(struct nic_packet* packet, const struct pbuf* p) {
     uint8_t* frame = p->payload;
-    if (!stack.offload_tx || p->len < ETHERNET_HEADER + IP_HLEN || be16(frame + 12) != ETHTYPE_IP ||
-        (p->flags & PBUF_FLAG_IS_CUSTOM) != 0) {
-        return; /* a custom pbuf is a received one: forwarded as it came */
+    if ((p->flags & PBUF_FLAG_SEEDED) == 0) {
+        return; /* forwarded, ICMP, a fragment: its checksums are complete */
     }
     uint8_t* ip = frame + ETHERNET_HEADER;
     const uint16_t ip_bytes = (uint16_t)((ip[0] & 15) * 4);
@@ -144,9 +157,6 @@ static void offload(struct nic_packet* packet, const struct pbuf* p) {
     packet->l4_offset = (uint16_t)(ETHERNET_HEADER + ip_bytes);
     ip[10] = 0; /* the NIC sums over the field as well */
     ip[11] = 0;
-    if ((be16(ip + 6) & IP_FRAGMENT_BITS) != 0) {
-        return; /* computed by lwIP before it cut the datagram */
-    }
     const uint8_t* l4 = frame + packet->l4_offset;
     if (ip[9] == IP_PROTO_TCP && p->len >= packet->l4_offset + TCP_HLEN) {
         packet->flags |= NIC_TX_L4_CHECKSUM | NIC_TX_TCP;
@@ -156,6 +166,16 @@ static void offload(struct nic_packet* packet, const struct pbuf* p) {
         packet->flags |= NIC_TX_L4_CHECKSUM;
         packet->l4_checksum_offset = (uint16_t)(packet->l4_offset + 6);
     }
+}
+
+static uint64_t identity(const struct pbuf* p) {
+    if (be16((const uint8_t*)p->payload + 12) != ETHTYPE_IP) {
+        return 0;
+    }
+    if (stack.tx.active) {
+        return stack.tx.packet;
+    }
+    return is_received(p) ? stack_pbuf_packet(p) : stack_take_queued_packet(p);
 }
 
 err_t stack_link_output(struct netif* netif, struct pbuf* p) {
@@ -174,10 +194,7 @@ err_t stack_link_output(struct netif* netif, struct pbuf* p) {
         request->segments[count++] = (struct nic_segment){.data = q->payload, .size = q->len};
     }
     request->packet.segment_count = count;
-    const bool is_ip = be16((const uint8_t*)p->payload + 12) == ETHTYPE_IP;
-    request->packet.tag = !is_ip            ? 0
-                          : stack.tx.active ? stack.tx.packet
-                                            : stack_take_queued_packet(p);
+    request->packet.tag = identity(p);
     offload(&request->packet, p);
     pbuf_ref(p);
     request->owner = p;

@@ -9,6 +9,10 @@
 #include "guest_stack/kernel/netdev.h"
 #include "guest_stack/port/route.h"
 
+/* A flag of struct pbuf that lwIP does not use: the checksum fields hold what the NIC's insertion
+ * starts from. Copies lwIP makes of a forwarded packet do not carry it. */
+#define PBUF_FLAG_SEEDED 0x80u
+
 struct interface {
     struct netif netif;
     struct netdev* dev;

@@ -25,7 +25,7 @@ struct file {
     bool writable;
     struct wait_queue writers;
     /* A smaller receive buffer: this much of what was read is never offered again as window. */
-    uint32_t receive_buffer, withheld;
+    uint32_t receive_buffer, withheld, kept;
     uint64_t read_bytes, written_bytes;
     /* lwIP copies what raw sockets get; the identities wait here, in order. */
     uint64_t identities[RAW_IDENTITIES];

@@ -297,8 +297,18 @@ static void open_window(struct file* file, size_t bytes) {
     if (file->withheld != 0) {
         const size_t kept = bytes < file->withheld ? bytes : file->withheld;
         file->withheld -= (uint32_t)kept;
+        file->kept += (uint32_t)kept;
         bytes -= kept;
     }
+    if (bytes > 0) {
+        (void)netconn_tcp_recvd(file->conn, bytes);
+    }
+}
+
+/* Everything was read: lwIP takes a window that is not fully open at close for unread data. */
+static void return_withheld(struct file* file) {
+    const size_t bytes = file->kept;
+    file->kept = 0;
     if (bytes > 0) {
         (void)netconn_tcp_recvd(file->conn, bytes);
     }
@@ -315,6 +325,7 @@ static int64_t do_read(struct file* file, char* data, size_t size) {
             const err_t error = netconn_recv_tcp_pbuf_flags(file->conn, &file->unread, flags);
             if (error == ERR_CLSD) {
                 file->at_end = true;
+                return_withheld(file);
                 break;
             }
             if (error != ERR_OK) {

@@ -26,12 +26,13 @@ enum fake_register {
     FAKE_RX_TAIL = 0x1c,
     FAKE_LINK = 0x20,
     FAKE_MASK_SET = 0x24,
-    FAKE_MASK_CLEAR = 0x28,
-    FAKE_CAUSE = 0x2c, /* read clears */
     FAKE_RX_BUFFER = 0x30
 };
 
-enum fake_cause { FAKE_CAUSE_TX = 1, FAKE_CAUSE_RX = 2, FAKE_CAUSE_LINK = 4 };
+/* Two message vectors: 0 for the rings, cleared and masked by the message itself; 1 for the link.
+ */
+enum fake_vector { FAKE_VECTOR_RINGS = 0, FAKE_VECTOR_LINK = 1, FAKE_VECTORS = 2 };
+enum fake_cause { FAKE_CAUSE_TX = 1, FAKE_CAUSE_RX = 2 };
 enum fake_verdict { FAKE_IP_CHECKED = 1, FAKE_IP_BAD = 2, FAKE_L4_CHECKED = 4, FAKE_L4_BAD = 8 };
 enum fake_checksum { FAKE_INSERT_IP = 1, FAKE_INSERT_L4 = 2 };
 

@@ -39,7 +39,7 @@ void nic_config_default(struct nic_config* config) {
                                   .rx_ring = 64,
                                   .rx_buffer_bytes = 2048,
                                   .mtu_bytes = 1500,
-                                  .irq_mode = NIC_IRQ_MSI,
+                                  .irq_mode = NIC_IRQ_MSIX,
                                   .tx_report_every = 1,
                                   .tx_checksum = true,
                                   .rx_checksum = true};
@@ -73,12 +73,12 @@ int nic_open(struct nic_device* dev, const struct nic_config* config) {
     struct fake* f = of(dev);
     uint64_t tx_base = 0;
     uint64_t rx_base = 0;
-    uint64_t address = 0;
-    uint32_t data = 0;
+    uint64_t addresses[FAKE_VECTORS];
+    uint32_t data[FAKE_VECTORS];
     f->config = *config;
     f->tx = f->hal->dma_alloc(f->hal->ctx, config->tx_ring * (uint32_t)sizeof *f->tx, 64, &tx_base);
     f->rx = f->hal->dma_alloc(f->hal->ctx, config->rx_ring * (uint32_t)sizeof *f->rx, 64, &rx_base);
-    const int error = f->hal->irq_setup(f->hal->ctx, NIC_IRQ_MSI, 1, &address, &data);
+    const int error = f->hal->irq_setup(f->hal->ctx, NIC_IRQ_MSIX, FAKE_VECTORS, addresses, data);
     if (f->tx == NULL || f->rx == NULL || error != 0) {
         return error != 0 ? error : -NIC_ENOMEM;
     }
@@ -95,7 +95,7 @@ int nic_open(struct nic_device* dev, const struct nic_config* config) {
     write32(f, FAKE_RX_SIZE, config->rx_ring);
     write32(f, FAKE_RX_BUFFER, config->rx_buffer_bytes);
     write32(f, FAKE_RX_TAIL, config->rx_ring);
-    write32(f, FAKE_MASK_SET, FAKE_CAUSE_TX | FAKE_CAUSE_RX | FAKE_CAUSE_LINK);
+    write32(f, FAKE_MASK_SET, FAKE_CAUSE_TX | FAKE_CAUSE_RX);
     return 0;
 }
 
@@ -230,19 +230,8 @@ uint32_t nic_rx(struct nic_device* dev, struct nic_rx_packet* packets, uint32_t 
 
 uint32_t nic_interrupt(struct nic_device* dev, uint32_t vector) {
     struct fake* f = of(dev);
-    (void)vector;
-    const uint32_t causes = f->hal->read32(f->hal->ctx, FAKE_CAUSE);
-    uint32_t events = 0;
-    events |= (causes & FAKE_CAUSE_TX) != 0 ? NIC_EVENT_TX : 0u;
-    events |= (causes & FAKE_CAUSE_RX) != 0 ? NIC_EVENT_RX : 0u;
-    events |= (causes & FAKE_CAUSE_LINK) != 0 ? NIC_EVENT_LINK : 0u;
-    if ((events & (NIC_EVENT_TX | NIC_EVENT_RX)) != 0) {
-        write32(f, FAKE_MASK_CLEAR, FAKE_CAUSE_TX | FAKE_CAUSE_RX);
-    }
-    if (events != 0) {
-        ++f->counters.interrupts;
-    }
-    return events;
+    ++f->counters.interrupts;
+    return vector == FAKE_VECTOR_LINK ? NIC_EVENT_LINK : NIC_EVENT_RX | NIC_EVENT_TX;
 }
 
 void nic_interrupt_enable(struct nic_device* dev, uint32_t events) {

@@ -158,9 +158,6 @@ void FakeNic::write(uint32_t offset, uint32_t value) {
             mask |= value;
             raise(0);
             break;
-        case FAKE_MASK_CLEAR:
-            mask &= ~value;
-            break;
         case FAKE_TX_TAIL:
             registers[offset / 4] = value;
             run_tx();
@@ -172,17 +169,12 @@ void FakeNic::write(uint32_t offset, uint32_t value) {
 }
 
 uint32_t FakeNic::read(uint32_t offset) {
-    if (offset == FAKE_CAUSE) {
-        const uint32_t value = causes;
-        causes = 0;
-        return value;
-    }
     return offset == FAKE_LINK ? (connected ? 1 : 0) : registers[offset / 4];
 }
 
 void FakeNic::raise(uint32_t cause) {
     causes |= cause;
-    if ((causes & mask) == 0 || handler == nullptr || interrupt_scheduled) {
+    if ((causes & mask) == 0 || interrupt_scheduled) {
         return;
     }
     interrupt_scheduled = true;
@@ -193,13 +185,16 @@ void FakeNic::interrupt() {
     interrupt_scheduled = false;
     if ((causes & mask) != 0) {
         next_interrupt_ps = host->world().now() + moderation_ps;
-        handler(handler_context, 0);
+        causes = 0;
+        mask = 0;
+        handlers[FAKE_VECTOR_RINGS](handler_contexts[FAKE_VECTOR_RINGS], 0);
     }
 }
 
 void FakeNic::set_link(bool up) {
     connected = up;
-    raise(FAKE_CAUSE_LINK);
+    run_tx();
+    handlers[FAKE_VECTOR_LINK](handler_contexts[FAKE_VECTOR_LINK], 0);
 }
 
 void FakeNic::run_tx() {
@@ -427,18 +422,16 @@ struct TestHost::Ops {
         return of(host).mappings_.at(iova).packet;
     }
 
-    static int irq_request(guest_host* host, uint32_t nic, uint32_t kind, uint32_t,
+    static int irq_request(guest_host* host, uint32_t nic, uint32_t kind, uint32_t index,
                            void (*handler)(void*, uint32_t), void* context, uint64_t*, uint32_t*) {
-        if (kind != GUEST_IRQ_MSI) {
+        if (kind != GUEST_IRQ_MSIX) {
             return -ENODEV;
         }
-        of(host).nics_[nic]->handler = handler;
-        of(host).nics_[nic]->handler_context = context;
-        return static_cast<int>(nic);
+        of(host).nics_[nic]->handlers[index] = handler;
+        of(host).nics_[nic]->handler_contexts[index] = context;
+        return static_cast<int>(nic * FAKE_VECTORS + index);
     }
-    static void irq_free(guest_host* host, int line) {
-        of(host).nics_[static_cast<size_t>(line)]->handler = nullptr;
-    }
+    static void irq_free(guest_host*, int) {}
     static void irq_eoi(guest_host*, int) {}
 
     static int reporting(guest_host* host) { return of(host).listening_ ? 1 : 0; }

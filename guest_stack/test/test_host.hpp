@@ -88,8 +88,8 @@ struct FakeNic {
     bool interrupt_scheduled = false;
     // Decides about a frame on its way out; false loses it. May change it.
     std::function<bool(std::vector<uint8_t>&)> on_wire;
-    void (*handler)(void*, uint32_t) = nullptr;
-    void* handler_context = nullptr;
+    void (*handlers[FAKE_VECTORS])(void*, uint32_t) = {};
+    void* handler_contexts[FAKE_VECTORS] = {};
 
     void write(uint32_t offset, uint32_t value);
     uint32_t read(uint32_t offset);
@@ -134,6 +134,7 @@ public:
     FakeNic& nic(uint32_t index) { return *nics_[index]; }
     World& world() { return world_; }
     bool done() const;
+    uint32_t app_count() const { return static_cast<uint32_t>(config_.apps.size()); }
     int status(uint32_t app) const { return statuses_.at(app); }
     std::map<std::string, uint64_t> metrics() const;
     std::string show(const std::string& table) const;
