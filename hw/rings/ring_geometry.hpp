@@ -33,10 +33,6 @@ public:
         if (!contains(head) || !contains(tail)) return 0;
         return tail >= head ? tail - head : count_ - head + tail;
     }
-    [[nodiscard]] std::uint32_t next(std::uint32_t index) const {
-        assert(contains(index));
-        return index + 1 == count_ ? 0 : index + 1;
-    }
     [[nodiscard]] std::uint32_t advance(std::uint32_t index, std::uint32_t by) const {
         assert(contains(index) && by <= count_);
         return by < count_ - index ? index + by : index + by - count_;
