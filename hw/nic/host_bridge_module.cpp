@@ -14,8 +14,10 @@ constexpr std::uint32_t kDwordBytes = 4;
 
 }  // namespace
 
-HostBridgeModule::HostBridgeModule(Transport transport, GrantDmi grant_dmi, IntaPort& inta)
-    : transport_(std::move(transport)), grant_dmi_(std::move(grant_dmi)), inta_(inta) {
+HostBridgeModule::HostBridgeModule(Transport transport, GrantDmi grant_dmi, DrivePin drive_pin)
+    : transport_(std::move(transport)),
+      grant_dmi_(std::move(grant_dmi)),
+      drive_pin_(std::move(drive_pin)) {
     regions_.reserve(kRegions);
     payload_.set_extension(&extension_);
 }
@@ -75,10 +77,6 @@ void HostBridgeModule::message(std::uint64_t address, std::uint32_t data) {
     extension_.packet = 0;
     // A message nobody takes is lost, as on the bus.
     (void)transport(tlm::TLM_WRITE_COMMAND, address, bytes, kDwordBytes);
-}
-
-void HostBridgeModule::interrupt_pin(bool asserted) {
-    if (inta_.size() > 0) inta_->inta(asserted);
 }
 
 DmaStatus HostBridgeModule::transport(tlm::tlm_command command, std::uint64_t address,

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "hw/base/host_port.hpp"
-#include "hw/base/inta_module.hpp"
 #include "hw/base/metrics.hpp"
 #include "hw/base/packet_extension_module.hpp"
 
@@ -20,8 +19,9 @@ class HostBridgeModule final : public HostPort {
 public:
     using Transport = std::function<void(tlm::tlm_generic_payload&)>;
     using GrantDmi = std::function<bool(tlm::tlm_generic_payload&, tlm::tlm_dmi&)>;
+    using DrivePin = std::function<void(bool)>;
 
-    HostBridgeModule(Transport transport, GrantDmi grant_dmi, IntaPort& inta);
+    HostBridgeModule(Transport transport, GrantDmi grant_dmi, DrivePin drive_pin);
     ~HostBridgeModule() override;
     HostBridgeModule(const HostBridgeModule&) = delete;
     HostBridgeModule& operator=(const HostBridgeModule&) = delete;
@@ -31,7 +31,7 @@ public:
     [[nodiscard]] DmaStatus write(std::uint64_t address, const std::uint8_t* source,
                                   std::uint32_t size_bytes, std::uint64_t packet) override;
     void message(std::uint64_t address, std::uint32_t data) override;
-    void interrupt_pin(bool asserted) override;
+    void interrupt_pin(bool asserted) override { drive_pin_(asserted); }
 
     /// The platform takes direct access back.
     void invalidate(std::uint64_t first, std::uint64_t last);
@@ -49,7 +49,7 @@ private:
 
     Transport transport_;
     GrantDmi grant_dmi_;
-    IntaPort& inta_;
+    DrivePin drive_pin_;
     tlm::tlm_generic_payload payload_;
     PacketExtension extension_;
     std::vector<tlm::tlm_dmi> regions_;

@@ -50,7 +50,9 @@ struct NicModule::Parts {
               [&module](tlm::tlm_generic_payload& payload, tlm::tlm_dmi& region) {
                   return module.host_socket->get_direct_mem_ptr(payload, region);
               },
-              module.inta),
+              [&module](bool asserted) {
+                  if (module.inta.size() > 0) module.inta->inta(asserted);
+              }),
           nic(timeline, host, wire, frames, events, params, personality),
           posted_limit(params.posted_writes),
           posted_task([this] { run_posted(timeline.now_ps()); }) {}
