@@ -15,11 +15,17 @@ struct Pieces {
     std::uint64_t data_bytes = 0;
 };
 
+/// Bytes of the first dword that lie before `address`. They count against the limits of a TLP,
+/// whose length is whole dwords (2.2.2): what follows the first piece is aligned.
+std::uint32_t lead_of(std::uint64_t address) {
+    return static_cast<std::uint32_t>(address % kDwordBytes);
+}
+
 /// TLP data is whole dwords: the first and the last may be partly enabled. A request of no bytes
 /// still carries one dword with all byte enables clear (PCIe base specification, 2.2.5).
 std::uint64_t dword_bytes(std::uint64_t address, std::uint32_t size_bytes) {
     if (size_bytes == 0) return kDwordBytes;
-    const std::uint64_t lead = address % kDwordBytes;
+    const std::uint64_t lead = lead_of(address);
     return (lead + size_bytes + kDwordBytes - 1) / kDwordBytes * kDwordBytes;
 }
 
@@ -42,8 +48,9 @@ std::uint32_t pieces_of(std::uint32_t bytes, std::uint32_t limit) {
 
 Pieces split_request(std::uint64_t address, std::uint32_t size_bytes, std::uint32_t limit) {
     Pieces total;
-    for_each_page(address, size_bytes,
-                  [&](std::uint64_t, std::uint32_t part) { total.tlps += pieces_of(part, limit); });
+    for_each_page(address, size_bytes, [&](std::uint64_t start, std::uint32_t part) {
+        total.tlps += pieces_of(lead_of(start) + part, limit);
+    });
     total.data_bytes = dword_bytes(address, size_bytes);
     return total;
 }
@@ -155,7 +162,8 @@ Picoseconds PcieLink::completion_arrival(std::uint64_t address, std::uint32_t si
     // Each read request of the split is answered by completions of its own.
     for_each_page(address, size_bytes, [&](std::uint64_t start, std::uint32_t part) {
         do {
-            const std::uint32_t request = std::min(part, params_.max_read_request_bytes);
+            const std::uint32_t request =
+                std::min(part, params_.max_read_request_bytes - lead_of(start));
             tlps += completions_of(start, request, limit, boundary);
             start += request;
             part -= request;

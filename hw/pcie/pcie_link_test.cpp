@@ -164,6 +164,23 @@ TEST(PcieLink, NoRequestCrossesA4KiBBoundary) {
     EXPECT_EQ(link.read_request_count(0xFFFFFFFFFFFFFFFF, 1), 1u);
 }
 
+// A TLP's length counts whole dwords, the first and the last included (PCIe 2.2.2), and that length
+// is what MPS and MRRS bound: 512 bytes two bytes behind a dword are 129 dwords.
+TEST(PcieLink, ADwordTouchedInPartCountsFullyAgainstPayloadAndReadRequestSize) {
+    PcieLink link(PcieLinkParams{});
+    (void)link.write_arrival(0x10002, 126, 0);
+    EXPECT_EQ(metrics_of(link)["pcie.upstream.tlps"], 1u);
+    (void)link.write_arrival(0x10002, 128, 0);
+    EXPECT_EQ(metrics_of(link)["pcie.upstream.tlps"], 3u);
+    EXPECT_EQ(metrics_of(link)["pcie.upstream.bytes"], 3u * 24 + 128 + 132);
+    EXPECT_EQ(link.read_request_count(0x10002, 510), 1u);
+    EXPECT_EQ(link.read_request_count(0x10002, 512), 2u);
+    // Requests 0x002..0x1FF and 0x200..0x201: four completions of 128 bytes, and one of a dword.
+    (void)link.completion_arrival(0x10002, 512, 0);
+    EXPECT_EQ(metrics_of(link)["pcie.downstream.tlps"], 5u);
+    EXPECT_EQ(metrics_of(link)["pcie.downstream.bytes"], 5u * 20 + 516);
+}
+
 TEST(PcieLink, AnUnalignedReadGetsAShortFirstCompletion) {
     PcieLink link(PcieLinkParams{});
     // 256 bytes from 0x10: completions 0x10..0x7F, 0x80..0xFF, 0x100..0x10F (RCB 64, MPS 128).
