@@ -33,10 +33,9 @@ std::uint32_t CauseRules::icr() const {
 std::uint32_t CauseRules::set(std::uint32_t causes, const Settings& settings) {
     causes &= kCauseMask;
     if (settings.msix && (causes & other_causes()) != 0) causes |= kOther;
-    const std::uint32_t fresh = causes & ~causes_;
     causes_ |= causes;
     latch_int_asserted();
-    return fresh;
+    return causes;
 }
 
 // Latched when a request comes into being and cleared with the causes (section 8.1): a handler that

@@ -25,8 +25,8 @@ public:
     void reset();
 
     /// An event or an ICS write: latches causes whatever the mask says. In MSI-X mode OTHER follows
-    /// the causes behind it, independent of their own masks (erratum 12). Returns the bits that
-    /// were not set before.
+    /// the causes behind it, independent of their own masks (erratum 12). Returns all
+    /// the bits that happened, OTHER with them.
     std::uint32_t set(std::uint32_t causes, const Settings& settings);
 
     /// Section 8.2. The value is the one before clearing.

@@ -208,7 +208,10 @@ void InterruptBlock82574l::rx_written_back(std::uint32_t queue, std::uint32_t fr
         set_causes(r::ICR_RXQ0.mask() << queue | (legacy_causes_in_msix_ ? r::ICR_RXT0.mask() : 0));
         return;
     }
-    if (registers_.get(r::RDTR_DELAY) != 0 && !rx_awaits_write_back_) return;
+    // A running timer will announce it. None runs when software set RDTR after the frame was
+    // stored.
+    const bool delayed = registers_.get(r::RDTR_DELAY) != 0 && rx_timers_.running();
+    if (delayed && !rx_awaits_write_back_) return;
     rx_timers_.stop();
     rx_awaits_write_back_ = false;
     set_causes(r::ICR_RXT0.mask());
@@ -252,9 +255,8 @@ void InterruptBlock82574l::flush_by_software(Direction direction) {
 }
 
 void InterruptBlock82574l::set_causes(std::uint32_t causes) {
-    rules_.set(causes, settings());
-    const std::uint32_t latched = causes & CauseRules::kCauseMask;
-    for (std::uint32_t cause = 0; cause < kCauses; cause++) {
+    const std::uint32_t latched = rules_.set(causes, settings());
+    for (std::uint32_t cause = 0; latched >> cause != 0; cause++) {
         cause_counts_[cause] += latched >> cause & 1;
     }
     events::irq_cause(events_, timeline_.now_ps(), {}, latched, rules_.icr(), rules_.ims());

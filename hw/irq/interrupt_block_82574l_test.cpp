@@ -222,7 +222,7 @@ TEST(RxDelay, rdtr_restarts_with_each_frame_and_radv_bounds_the_wait) {
     nic.write(r::IMS, kRxt0);
     nic.write(r::RDTR, 10);
     nic.write(r::RADV, 25);
-    for (int i = 0; i < 5; i++) {
+    for (Picoseconds i = 0; i < 5; i++) {
         nic.timeline.advance_until(i * 8 * kDelayUnit);
         nic.block.rx_frame_stored(0);
         nic.block.rx_written_back(0, 1);
@@ -287,6 +287,14 @@ TEST(RxDelay, fpd_expires_a_running_timer_flushes_and_reads_0) {
     nic.write(r::RDTR, 0x80000000u | 100);
     EXPECT_EQ(nic.read(r::ICR), 0u) << "nothing ran";
     EXPECT_THAT(nic.queues.flushed, ElementsAre(Direction::kRx)) << "but it flushes";
+}
+
+TEST(RxDelay, a_frame_stored_before_rdtr_was_set_is_announced_without_a_timer) {
+    InterruptBench nic;
+    nic.block.rx_frame_stored(0);
+    nic.write(r::RDTR, 10);
+    nic.block.rx_written_back(0, 1);
+    EXPECT_EQ(nic.read(r::ICR), kRxt0) << "no timer runs that would do it";
 }
 
 TEST(RxDelay, an_ack_waits_for_raid) {
@@ -666,6 +674,29 @@ TEST(MsixMode, a_software_reset_keeps_the_table_and_drops_what_is_pending) {
     nic.block.reset_msix_table();
     EXPECT_EQ(nic.block.msix_read(0x28), 0u);
     EXPECT_EQ(nic.block.msix_read(0x2C), 1u);
+}
+
+TEST(Statistics, other_is_counted_with_the_cause_that_sets_it) {
+    struct Causes final : MetricVisitor {
+        void metric(std::string_view name, std::uint64_t value) override {
+            if (name == "irq.other") other = value;
+            if (name == "irq.lsc") lsc = value;
+        }
+        void metric_real(std::string_view, double) override {}
+        std::uint64_t other = 0;
+        std::uint64_t lsc = 0;
+    };
+    for (const bool msix : {false, true}) {
+        InterruptBench nic;
+        if (msix) nic.use_msix();
+        nic.block.raise(kLsc);
+        nic.block.raise(kLsc);
+        nic.block.raise(kTxqe);
+        Causes causes;
+        nic.block.visit_metrics(causes);
+        EXPECT_EQ(causes.lsc, 2u);
+        EXPECT_EQ(causes.other, msix ? 2u : 0u);
+    }
 }
 
 TEST(Statistics, interrupts_and_rare_causes_are_counted) {
