@@ -314,8 +314,8 @@ void RxEngine::retire_stored() {
             counters_.stored++;
             events::frame_stored(events_, now_ps, {entry.frame->packet, entry.frame->number}, queue,
                                  entry.store_bytes, entry.last_index);
-            raise_content_causes(entry);
             causes_.rx_frame_stored(queue);
+            raise_content_causes(entry);
         }
         in_store_--;
         fifo_.pop(now_ps);

@@ -474,6 +474,8 @@ TEST(RxEngine, RaisesSrpdForSmallFramesAndNoAckWhenDisabled) {
     arrive(bench, 203);
     bench.settle();
     EXPECT_NE(bench.causes.raised & ICR_SRPD.mask(), 0u);
+    EXPECT_EQ(bench.causes.rx_stored_at_last_raise, 2u)
+        << "its own delay has begun: SRPD ends it and flushes the write-back (section 8.4)";
 }
 
 TEST(RxEngine, DecodesFilterRegistersWhenTheyAreWritten) {

@@ -68,6 +68,7 @@ class FakeCauses final : public CausePort {
 public:
     void raise(std::uint32_t icr_bits) override {
         raised |= icr_bits;
+        rx_stored_at_last_raise = rx_stored[0];
         for (std::uint32_t bit = 0; bit < 32; bit++) {
             if ((icr_bits >> bit & 1) != 0) times[1u << bit]++;
         }
@@ -89,6 +90,7 @@ public:
     std::uint32_t tx_deferred[2] = {};
     bool last_tx_delayed = false;
     std::uint32_t rx_stored[2] = {};
+    std::uint32_t rx_stored_at_last_raise = 0;
     std::uint32_t rx_reports[2] = {};
     std::uint32_t rx_frames[2] = {};
 };
