@@ -77,12 +77,14 @@ void DeviceCore::reset(ResetCause cause) {
     state_.mac_loopback = false;
     events::device_reset(events_, timeline_.now_ps(), {}, static_cast<std::uint64_t>(cause),
                          state_.epoch);
+    const std::uint32_t phy_was_reset = registers_.get(r::STATUS_PHYRA);
     run_reset(cause, *targets_);
     mdic_.reset();
     registers_.poke(r::CTRL, params_.u10_ctrl_reset);
     reset_phy_line();
     if (cause == ResetCause::kPowerOn && params_.smbi_left_set) registers_.set(r::SWSM_SMBI, 1);
-    if (cause != ResetCause::kSoftware) registers_.set(r::STATUS_PHYRA, 1);
+    // CTRL.RST is no reset of the PHY, and takes back the news of none.
+    registers_.set(r::STATUS_PHYRA, cause == ResetCause::kSoftware ? phy_was_reset : 1);
     registers_.set(r::FACTPS_FUNC0_PS, function_.awake ? 0 : 3);
     resetting_ = false;
     (void)update_bus_master();

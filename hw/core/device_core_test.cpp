@@ -114,6 +114,17 @@ TEST(PhyReset, together_with_rst_it_is_a_pulse) {
     EXPECT_EQ(nic.read(r::CTRL), kCtrlReset);
 }
 
+TEST(PhyReset, status_phyra_is_the_phys_and_ctrl_rst_leaves_it) {
+    CoreBench nic;
+    nic.write(r::STATUS, 0);
+    nic.write(r::CTRL, kCtrlReset | kRst);
+    EXPECT_EQ(nic.read(r::STATUS) & kPhyra, 0u);
+    nic.write(r::CTRL, kCtrlReset | kPhyRst | kRst);
+    EXPECT_NE(nic.read(r::STATUS) & kPhyra, 0u) << "software has not seen it yet";
+    nic.write(r::CTRL, kCtrlReset | kRst);
+    EXPECT_NE(nic.read(r::STATUS) & kPhyra, 0u);
+}
+
 // --- resets (section 9) -------------------------------------------------------------------------
 
 TEST(Reset, ctrl_rst_runs_the_sequence_starts_an_epoch_and_reads_0) {
