@@ -16,6 +16,8 @@ struct LinkAbilities {
     std::uint16_t ctrl1000 = 0;  ///< Register 9 as advertised.
     std::uint32_t speed_mbps = 0;
     bool full_duplex = true;
+    /// Low power link up: offers its lowest speed first, so that both ends come to the lowest one.
+    bool lowest_first = false;
 };
 
 /// The wire as the NIC sees it.

@@ -24,8 +24,8 @@ bool offers(const LinkAbilities& end, const Mode& mode) {
     return mode.field.get(mode.gigabit ? end.ctrl1000 : end.anar) != 0;
 }
 
-Resolution resolve_negotiated(const LinkAbilities& mine, const LinkAbilities& theirs,
-                              bool lowest_first) {
+Resolution resolve_negotiated(const LinkAbilities& mine, const LinkAbilities& theirs) {
+    const bool lowest_first = mine.lowest_first || theirs.lowest_first;
     Resolution result;
     for (const Mode& mode : kPriority) {
         if (!offers(mine, mode) || !offers(theirs, mode)) continue;
@@ -44,10 +44,10 @@ bool detects(const LinkAbilities& negotiator, std::uint32_t speed_mbps) {
 
 }  // namespace
 
-Resolution resolve(const LinkAbilities& mine, const LinkAbilities& theirs, bool lowest_first) {
+Resolution resolve(const LinkAbilities& mine, const LinkAbilities& theirs) {
     if (!mine.present || !theirs.present) return {};
     if (mine.negotiates && theirs.negotiates) {
-        return resolve_negotiated(mine, theirs, lowest_first);
+        return resolve_negotiated(mine, theirs);
     }
     if (mine.negotiates) {
         return {detects(mine, theirs.speed_mbps), theirs.speed_mbps, false};

@@ -13,11 +13,11 @@ struct Resolution {
     bool full_duplex = false;
 };
 
-/// Both negotiate: the best common mode (IEEE 802.3 annex 28B.3; `lowest_first`: the worst, for low
-/// power link up). One negotiates: it detects the other's 10 or 100 Mb/s in parallel and takes half
-/// duplex (28.2.3.1). Both are forced: link at equal speeds, each with its own duplex.
-[[nodiscard]] Resolution resolve(const LinkAbilities& mine, const LinkAbilities& theirs,
-                                 bool lowest_first = false);
+/// Both negotiate: the best common mode (IEEE 802.3 annex 28B.3), or the worst when one of them
+/// asks for low power link up. One negotiates: it detects the other's 10 or 100 Mb/s in parallel
+/// and takes half duplex (28.2.3.1). Both are forced: link at equal speeds, each with its own
+/// duplex.
+[[nodiscard]] Resolution resolve(const LinkAbilities& mine, const LinkAbilities& theirs);
 
 /// Who may send PAUSE frames to whom (IEEE 802.3 table 28B-3).
 struct PauseResolution {

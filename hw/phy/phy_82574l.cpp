@@ -234,6 +234,7 @@ LinkAbilities Phy82574l::offer() const {
     if (offer.negotiates) {
         offer.anar = common(kAnar);
         offer.ctrl1000 = common(kCtrl1000);
+        offer.lowest_first = kOemLowPowerLinkUp.get(page0(kOem)) != 0;
         if (kOemDisable1000.get(page0(kOem)) != 0) {
             offer.ctrl1000 = kCtrl1000Full.put(kCtrl1000Half.put(offer.ctrl1000, 0), 0);
         }
@@ -246,7 +247,6 @@ LinkAbilities Phy82574l::offer() const {
 
 void Phy82574l::restart() {
     offer_ = offer();
-    lowest_first_ = kOemLowPowerLinkUp.get(page0(kOem)) != 0;
     begin();
     wire_.advertise(offer_);
 }
@@ -278,7 +278,7 @@ void Phy82574l::begin() {
 }
 
 void Phy82574l::finish() {
-    const Resolution result = resolve(offer_, partner_, lowest_first_);
+    const Resolution result = resolve(offer_, partner_);
     if (!result.link) return;  // Nothing in common: it goes on trying.
     show_partner();
     enter(State::kUp, {true, result.speed_mbps, result.full_duplex, false});

@@ -72,7 +72,6 @@ private:
     std::array<std::uint16_t, kStoredRows> words_{};  ///< By row of kRows.
     std::uint16_t oem_default_ = 0;                   ///< What POEMB says.
     LinkAbilities offer_;                             ///< Latched at the last restart.
-    bool lowest_first_ = false;
     LinkAbilities partner_;
     State state_ = State::kDown;
     PhyLink link_;

@@ -281,6 +281,15 @@ TEST_F(PhyTest, loopback_has_link_at_once_and_none_with_the_wire) {
 
 // --- POEMB --------------------------------------------------------------------------------------
 
+TEST_F(PhyTest, low_power_link_up_at_the_far_end_slows_this_end_as_well) {
+    LinkAbilities slow = gigabit();
+    slow.lowest_first = true;
+    phy->partner(slow);
+    ASSERT_TRUE(timeline.settle());
+    EXPECT_TRUE(phy->link().up);
+    EXPECT_EQ(phy->link().speed_mbps, 10u);
+}
+
 TEST_F(PhyTest, oem_bits_appear_in_register_25_and_survive_its_resets) {
     phy->oem_bits(0x0043);
     EXPECT_EQ(read(25), 0x0045);
