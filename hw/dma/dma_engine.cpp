@@ -48,7 +48,7 @@ DmaEngine::DmaEngine(const DmaParams& params, Timeline& timeline, HostPort& host
       events_(events),
       tag_free_ps_(params.read_tags, 0),
       tags_free_task_([this] { pump_reads(); }),
-      posted_task_([this] { run_posted(); }) {
+      posted_task_([this] { push_posted_writes(); }) {
     assert(params.read_tags >= 1 && params.read_tags <= kMaxTags);
     slots_.reserve(params.read_tags);
     for (std::uint32_t i = 0; i < params.read_tags; i++) {
@@ -170,6 +170,10 @@ void DmaEngine::read_ready(ReadSlot& slot) {
     DmaCompletion completion;
     completion.tag = request.tag;
     completion.status = slot.status;
+    // A read request passes no posted write: it sees what reached memory before it.
+    const std::uint32_t epoch = epoch_;
+    push_posted_writes();
+    if (epoch != epoch_) return;
     if (completion.status == DmaStatus::kOk && request.size_bytes > 0) {
         completion.status =
             host_.read(request.address, pending.target, request.size_bytes, completion.packet);
@@ -237,6 +241,7 @@ void DmaEngine::post(const Posted& entry, Picoseconds arrival_ps) {
     const Picoseconds now = timeline_.now_ps();
     last_visible_ps_ = std::max(last_visible_ps_, arrival_ps);
     posted_.push(entry);
+    posted_.back().arrival_ps = last_visible_ps_;
     const bool joins =
         params_.coalesce_posted_writes && !bursts_.empty() && bursts_.back().submitted_ps == now;
     if (joins) {
@@ -250,31 +255,24 @@ void DmaEngine::post(const Posted& entry, Picoseconds arrival_ps) {
     }
 }
 
+// Due with the last entry of a burst, or earlier when something pushes what has arrived by then.
 void DmaEngine::push_posted_writes() {
-    run_posted();
-}
-
-void DmaEngine::run_posted() {
     if (delivering_) return;
     const Picoseconds now = timeline_.now_ps();
     delivering_ = true;
-    if (!bursts_.empty() && bursts_.front().visible_ps <= now) {
-        // Only what is due at the start: a client that answers a write with a write in no time must
-        // not hold us here.
-        std::uint32_t bursts = bursts_.size();
-        const std::uint32_t epoch = epoch_;
-        while (epoch == epoch_ && bursts-- > 0 && bursts_.front().visible_ps <= now) {
-            const Burst burst = bursts_.pop();
-            for (std::uint32_t i = 0; i < burst.entries && epoch == epoch_; i++) {
-                deliver(posted_.pop());
-            }
-        }
+    // Only what is there at the start: a client that answers a write with a write in no time must
+    // not hold us here.
+    std::uint32_t entries = posted_.size();
+    const std::uint32_t epoch = epoch_;
+    while (epoch == epoch_ && entries-- > 0 && posted_.front().arrival_ps <= now) {
+        if (--bursts_.front().entries == 0) (void)bursts_.pop();
+        deliver(posted_.pop());
     }
     delivering_ = false;
-    if (!bursts_.empty()) {
-        timeline_.schedule(posted_task_, std::max(now, bursts_.front().visible_ps));
-    } else {
-        timeline_.cancel(posted_task_);
+    if (bursts_.empty()) return timeline_.cancel(posted_task_);
+    const Picoseconds due_ps = std::max(now, bursts_.front().visible_ps);
+    if (!posted_task_.scheduled() || posted_task_.due_ps() != due_ps) {
+        timeline_.schedule(posted_task_, due_ps);
     }
 }
 

@@ -52,8 +52,8 @@ public:
     /// survives: if the host has not seen the last change yet, it still will.
     void reset();
 
-    /// Makes every posted write that has arrived by now visible at once. For the completion of a
-    /// register read, which pushes the writes before it even if they are due in the same instant.
+    /// Makes every posted write that has arrived by now visible at once, in the middle of a burst
+    /// as well. For the completion of a register read, which pushes the writes before it.
     void push_posted_writes();
 
     /// Faults of tests and scenarios; nullptr: none.
@@ -77,6 +77,7 @@ private:
         std::uint32_t data;  ///< Of a message; of a pin change its level.
         PostedKind kind;
         DmaStatus status;  ///< Decided on submission: another than kOk moves nothing.
+        Picoseconds arrival_ps = 0;
     };
     /// Posted entries that become visible together.
     struct Burst {
@@ -94,7 +95,6 @@ private:
     void read_ready(ReadSlot& slot);
 
     void post(const Posted& entry, Picoseconds arrival_ps);
-    void run_posted();
     void deliver(const Posted& entry);
 
     [[nodiscard]] DmaStatus judge(DmaOperation operation, const DmaRequest& request);

@@ -199,6 +199,30 @@ TEST_F(DmaEngineTest, ARegisterReadPushesTheWritesThatHaveArrived) {
     EXPECT_EQ(client.completions.size(), 2u);
 }
 
+// PCIe transaction ordering: neither a read request nor a completion passes a posted write.
+TEST_F(DmaEngineTest, WhatPushesWritesPushesThemOutOfTheMiddleOfABurst) {
+    engine().write(at(1, 16), buffer.data(), client);    // Arrives at 136.
+    engine().write(at(2, 4000), buffer.data(), client);  // Same burst: visible at 4156.
+    timeline.advance_until(135);
+    engine().push_posted_writes();
+    EXPECT_THAT(host.log, IsEmpty());
+    timeline.advance_until(136);
+    engine().push_posted_writes();
+    EXPECT_THAT(host.log, ElementsAre("w1"));
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(host.log, ElementsAre("w1", "w2"));
+    EXPECT_EQ(timeline.now_ps(), 4156u);
+}
+
+TEST_F(DmaEngineTest, AReadSeesTheWriteBeforeItAlthoughTheBurstGoesOn) {
+    buffer[0] = 7;
+    engine().write(at(8, 16), buffer.data(), client);
+    engine().read(at(8, 16, 1), buffer.data() + 4096, client);
+    engine().write(at(64, 4000), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(buffer[4096], 7);
+}
+
 TEST_F(DmaEngineTest, WithoutBusMasteringNothingMovesAndTheClientIsTold) {
     state.bus_master = false;
     host.memory[0] = 1;
