@@ -31,6 +31,11 @@ public:
             static_cast<std::uint32_t>(std::min<std::uint64_t>(size_bytes, size_bytes_ - place_));
         auto* target = static_cast<std::uint8_t*>(to);
         for (std::uint32_t done = 0; done < count;) {
+            if (left_ == 0 && count - done >= sizeof word_) {
+                store_le64(target + done, prng_.next());
+                done += sizeof word_;
+                continue;
+            }
             if (left_ == 0) {
                 store_le64(word_, prng_.next());
                 left_ = sizeof word_;
