@@ -195,23 +195,31 @@ int64_t app_read_all(int fd, void* data, size_t size) {
     return (int64_t)done;
 }
 
-const struct app_type* const kAppTypes[] = {&kTcpSend,
-                                            &kTcpReceive,
-                                            &kTcpBidirectional,
-                                            &kTcpRequestServer,
-                                            &kTcpRequestClient,
-                                            &kUdpEchoServer,
-                                            &kUdpEchoClient,
-                                            &kPing,
-                                            &kPacketGenerator,
-                                            &kPacketSink,
-                                            NULL};
+static const struct app_type* const kAppTypes[] = {
+    &kTcpSend,          &kTcpReceive,    &kTcpBidirectional, &kTcpRequestServer,
+    &kTcpRequestClient, &kUdpEchoServer, &kUdpEchoClient,    &kPing,
+    &kPacketGenerator,  &kPacketSink};
 
-const struct app_type* app_type_find(const char* name) {
-    for (size_t i = 0; kAppTypes[i] != NULL; ++i) {
-        if (strcmp(kAppTypes[i]->name, name) == 0) {
-            return kAppTypes[i];
+const struct app_type* app_type_at(size_t index) {
+    const size_t count = sizeof kAppTypes / sizeof kAppTypes[0];
+    if (index < count) {
+        return kAppTypes[index];
+    }
+    const struct app_type* const* extra = kExtraAppTypes;
+    for (; extra != NULL && *extra != NULL; ++extra) {
+        if (index-- == count) {
+            return *extra;
         }
     }
     return NULL;
+}
+
+const struct app_type* app_type_find(const char* name) {
+    const struct app_type* type = NULL;
+    for (size_t i = 0; (type = app_type_at(i)) != NULL; ++i) {
+        if (strcmp(type->name, name) == 0) {
+            break;
+        }
+    }
+    return type;
 }

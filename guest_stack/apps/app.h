@@ -55,7 +55,11 @@ struct app {
 };
 
 const struct app_type* app_type_find(const char* name);
-extern const struct app_type* const kAppTypes[]; /* ends with NULL */
+/* All there are, in order: this folder's, then the image's own. NULL behind the last. */
+const struct app_type* app_type_at(size_t index);
+/* An image may have applications of its own (doorbell_add_guest's APPS): they define this list,
+ * which ends with NULL. */
+extern const struct app_type* const kExtraAppTypes[] __attribute__((weak));
 
 /* Tells the host; the application may go on as a server in the background. */
 void app_finish(struct app* app, int status);

@@ -168,10 +168,10 @@ EXPORTED int guest_show(const char* table, guest_text_fn print, void* context) {
 }
 
 EXPORTED const struct guest_description* guest_apps(void) {
-    static struct guest_description list[16];
-    for (size_t i = 0; kAppTypes[i] != NULL; ++i) {
-        list[i] = (struct guest_description){kAppTypes[i]->name, kAppTypes[i]->arguments, "",
-                                             kAppTypes[i]->description};
+    static struct guest_description list[64]; /* the last one stays null */
+    for (size_t i = 0; i < 63 && app_type_at(i) != NULL; ++i) {
+        const struct app_type* type = app_type_at(i);
+        list[i] = (struct guest_description){type->name, type->arguments, "", type->description};
     }
     return list;
 }

@@ -96,13 +96,13 @@ static uint64_t connections(void) {
     return syscalls_tcp_totals()->connections;
 }
 static uint64_t segments(void) {
-    return flow_counters()->segments;
+    return flow_totals()->segments;
 }
 static uint64_t retransmitted(void) {
-    return flow_counters()->retransmitted_segments;
+    return flow_totals()->retransmitted_segments;
 }
 static uint64_t retransmitted_bytes(void) {
-    return flow_counters()->retransmitted_bytes;
+    return flow_totals()->retransmitted_bytes;
 }
 static uint64_t timeouts(void) {
     return stack.counters.timeouts;
@@ -355,9 +355,7 @@ static void visit_app(const struct app* app, guest_metric_fn visit, void* contex
     visit(context, name, app->latency->count == 0 ? 0 : app->latency->sum_ns / app->latency->count);
 }
 
-/* --- all
- * --------------------------------------------------------------------------------------------------
- */
+/* --- all */
 
 void metrics_visit(const struct app* apps, uint32_t count, guest_metric_fn visit, void* context) {
     char name[64];

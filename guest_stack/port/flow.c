@@ -101,6 +101,6 @@ uint64_t flow_datagram(struct flow* flow) {
     return flow_packet(flow, flow->next_datagram++);
 }
 
-const struct flow_counters* flow_counters(void) {
+const struct flow_counters* flow_totals(void) {
     return &counters;
 }

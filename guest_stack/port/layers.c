@@ -342,9 +342,7 @@ INTERPOSED err_t ethernet_output(struct netif* netif, struct pbuf* p, const stru
     return real(netif, p, src, dst, type);
 }
 
-/* --- up
- * -----------------------------------------------------------------------------------------------
- */
+/* --- up */
 
 typedef err_t (*ip4_input_fn)(struct pbuf*, struct netif*);
 typedef void (*l4_input_fn)(struct pbuf*, struct netif*);

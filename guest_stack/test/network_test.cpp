@@ -256,6 +256,14 @@ TEST(Packets, TheSinkVerifiesWhatTheGeneratorSends) {
     }
 }
 
+TEST(Packets, AnApplicationOfTheImageCanLookAtThem) {
+    Pair pair({{{"packet_generator", "--count", "30", "--size", "500"}}},
+              {{{"frame_counter", "--ms", "10"}}});
+    ASSERT_TRUE(pair.run());
+    EXPECT_TRUE(pair.all_good());
+    EXPECT_GE(pair.b->metrics()["app.0.operations"], 30u);
+}
+
 TEST(Packets, ARateIsKept) {
     Pair pair({{{"packet_generator", "--count", "100", "--size", "100", "--rate-pps", "10000"}}},
               {{{"packet_sink", "--count", "100"}}});

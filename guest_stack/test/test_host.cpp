@@ -592,7 +592,9 @@ int TestHost::start() {
                      static_cast<uint32_t>(settings_.size()),
                      settings_.data()};
     const auto start = reinterpret_cast<decltype(&guest_start)>(symbol("guest_start"));
-    return start(&kOps, reinterpret_cast<guest_host*>(this), &guest_config_);
+    ops_ = kOps;
+    ops_.version = abi_version;
+    return start(&ops_, reinterpret_cast<guest_host*>(this), &guest_config_);
 }
 
 bool TestHost::done() const {

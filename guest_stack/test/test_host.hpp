@@ -144,6 +144,7 @@ public:
     const std::string& log() const { return log_; }
     // Files that guests open are these strings.
     std::map<std::string, std::string> files;
+    uint32_t abi_version = GUEST_ABI_VERSION;
     const std::string& name() const { return config_.name; }
     void* symbol(const char* name) const;
     // Memory behind an I/O virtual address; fails the test when it was never handed over.
@@ -176,7 +177,8 @@ private:
     std::vector<Report> reports_;
     std::string log_;
     uint64_t random_ = 88172645463325252ull;
-    // The table given to guest_start and what it points to.
+    // What is given to guest_start and what it points to.
+    guest_host_ops ops_{};
     std::vector<std::vector<const char*>> argvs_;
     std::vector<guest_app> apps_;
     std::vector<guest_setting> settings_;

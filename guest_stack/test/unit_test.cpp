@@ -1,0 +1,285 @@
+// Parts of the guest that need nobody: routing table, flows, histogram, settings, test packets, and
+// the codes of events.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <random>
+
+#include "hw/base/generated/events.hpp"
+
+extern "C" {
+#include "guest_stack/apps/test_packet.h"
+#include "guest_stack/kernel/events.h"
+#include "guest_stack/kernel/latency.h"
+#include "guest_stack/port/flow.h"
+#include "guest_stack/port/route.h"
+}
+
+namespace {
+
+using ::testing::HasSubstr;
+
+// --- routes -------------------------------------------------------------------------------------
+
+uint32_t ip(const char* text) {
+    uint32_t address = 0;
+    EXPECT_TRUE(route_parse_address(text, &address)) << text;
+    return address;
+}
+
+TEST(Route, TheLongestPrefixWinsWhateverTheOrderOfAdding) {
+    std::vector<std::pair<const char*, uint32_t>> routes = {
+        {"0.0.0.0", 0}, {"10.0.0.0", 8}, {"10.1.0.0", 16}, {"10.1.2.0", 24}, {"10.1.2.3", 32}};
+    std::sort(routes.begin(), routes.end());
+    do {
+        route_table table{};
+        for (const auto& [text, bits] : routes) {
+            ASSERT_EQ(route_add(&table, ip(text), bits, 0, bits, 0), 0);
+        }
+        EXPECT_EQ(route_find(&table, ip("11.0.0.1"))->prefix_bits, 0u);
+        EXPECT_EQ(route_find(&table, ip("10.2.0.1"))->prefix_bits, 8u);
+        EXPECT_EQ(route_find(&table, ip("10.1.3.1"))->prefix_bits, 16u);
+        EXPECT_EQ(route_find(&table, ip("10.1.2.4"))->prefix_bits, 24u);
+        EXPECT_EQ(route_find(&table, ip("10.1.2.3"))->prefix_bits, 32u);
+    } while (std::next_permutation(routes.begin(), routes.end()));
+}
+
+TEST(Route, TheLowestMetricDecidesBetweenEqualPrefixesThenTheFirst) {
+    route_table table{};
+    ASSERT_EQ(route_add(&table, ip("10.0.0.0"), 8, 0, 0, 20), 0);
+    ASSERT_EQ(route_add(&table, ip("10.0.0.0"), 8, 0, 1, 10), 0);
+    ASSERT_EQ(route_add(&table, ip("10.0.0.0"), 8, 0, 2, 10), 0);
+    EXPECT_EQ(route_find(&table, ip("10.9.9.9"))->interface, 1u);
+    EXPECT_EQ(route_find_on(&table, ip("10.9.9.9"), 0)->metric, 20u);
+    EXPECT_EQ(route_find_on(&table, ip("10.9.9.9"), 7), nullptr);
+    EXPECT_EQ(route_find(&table, ip("9.9.9.9")), nullptr);
+}
+
+TEST(Route, ImpossibleOnesAreRefused) {
+    route_table table{};
+    EXPECT_EQ(route_add(&table, ip("10.0.0.1"), 24, 0, 0, 0), -EINVAL);
+    EXPECT_EQ(route_add(&table, ip("10.0.0.0"), 33, 0, 0, 0), -EINVAL);
+    for (uint32_t i = 0; i < ROUTE_MAX; ++i) {
+        ASSERT_EQ(route_add(&table, i << 8, 24, 0, 0, 0), 0);
+    }
+    EXPECT_EQ(route_add(&table, ip("10.0.0.0"), 8, 0, 0, 0), -ENOSPC);
+}
+
+TEST(Route, AgreesWithAPlainSearchOnRandomTables) {
+    std::mt19937 generator(7);
+    const auto random = [&generator] { return static_cast<uint32_t>(generator()); };
+    for (int round = 0; round < 200; ++round) {
+        route_table table{};
+        std::vector<route> plain;
+        for (uint32_t i = 0; i < 20; ++i) {
+            const uint32_t bits = random() % 33;
+            // Few distinct networks, so that addresses hit and prefixes nest.
+            const uint32_t network = (random() % 4 << 30 | (random() % 4)) & route_mask(bits);
+            const uint32_t metric = random() % 3;
+            ASSERT_EQ(route_add(&table, network, bits, 0, i, metric), 0);
+            plain.push_back({network, bits, 0, i, metric, 0});
+        }
+        for (int probe = 0; probe < 50; ++probe) {
+            const uint32_t address = random() % 4 << 30 | random() % 5;
+            const route* best = nullptr;
+            for (const route& r : plain) {
+                if ((address & route_mask(r.prefix_bits)) == r.destination &&
+                    (best == nullptr || r.prefix_bits > best->prefix_bits ||
+                     (r.prefix_bits == best->prefix_bits && r.metric < best->metric))) {
+                    best = &r;
+                }
+            }
+            const route* found = route_find(&table, address);
+            ASSERT_EQ(found == nullptr, best == nullptr);
+            if (best != nullptr) {
+                ASSERT_EQ(found->interface, best->interface);
+            }
+        }
+    }
+}
+
+TEST(Route, AddressesAreParsedStrictly) {
+    EXPECT_EQ(ip("255.255.255.255"), 0xffffffffu);
+    EXPECT_EQ(ip("10.0.0.1"), 0x0a000001u);
+    uint32_t address = 0;
+    for (const char* wrong : {"", "10", "10.0.0", "10.0.0.", "10.0.0.256", "10.0.0.1.", "10.0.0.1x",
+                              " 10.0.0.1", "10.0.0.-1", "10.0.0.00001", "a.b.c.d", "10..0.1"}) {
+        EXPECT_FALSE(route_parse_address(wrong, &address)) << wrong;
+    }
+}
+
+// --- flows --------------------------------------------------------------------------------------
+
+TEST(Flow, ARetransmissionHasTheIdentityOfTheBytesItRepeats) {
+    flow* f = flow_get(1, 1000, 2, 2000, 6);
+    ASSERT_NE(f, nullptr);
+    EXPECT_EQ(flow_segment(f, 5), 0u) << "before it has started";
+    flow_start(f, 100);
+    const uint64_t first = flow_segment(f, 100);
+    const flow_counters before = *flow_totals();
+    flow_sent(f, 100, 1460);
+    flow_sent(f, 1560, 1460);
+    EXPECT_EQ(flow_segment(f, 100), first);
+    EXPECT_NE(flow_segment(f, 1560), first);
+    EXPECT_EQ(flow_totals()->retransmitted_segments, before.retransmitted_segments);
+    flow_sent(f, 1560, 2000); /* 1460 old bytes and 540 new ones */
+    EXPECT_EQ(flow_totals()->retransmitted_segments, before.retransmitted_segments + 1);
+    EXPECT_EQ(flow_totals()->retransmitted_bytes, before.retransmitted_bytes + 1460);
+    EXPECT_EQ(flow_offset(f, 3560), 3460u);
+}
+
+TEST(Flow, OffsetsGoOnWhenSequenceNumbersWrap) {
+    flow* f = flow_get(1, 1001, 2, 2000, 6);
+    flow_start(f, 0xffffff00u);
+    uint32_t sequence = 0xffffff00u;
+    std::vector<uint64_t> seen;
+    for (uint64_t offset = 0; offset < 3ull << 32; offset += 1u << 30, sequence += 1u << 30) {
+        EXPECT_EQ(flow_offset(f, sequence), offset);
+        seen.push_back(flow_segment(f, sequence));
+        flow_sent(f, sequence, 1u << 30);
+    }
+    std::sort(seen.begin(), seen.end());
+    EXPECT_EQ(std::adjacent_find(seen.begin(), seen.end()), seen.end()) << "identities repeat";
+}
+
+TEST(Flow, AFullTableGivesNoneInsteadOfAWrongOne) {
+    uint32_t made = 0;
+    for (uint32_t i = 0; i < 2 * FLOW_MAX; ++i) {
+        made += flow_get(77, static_cast<uint16_t>(i), 2, 1, 17) != nullptr;
+    }
+    EXPECT_LT(made, FLOW_MAX);
+    EXPECT_GT(made, FLOW_MAX / 2);
+    flow* again = flow_get(77, 0, 2, 1, 17);
+    ASSERT_NE(again, nullptr);
+    EXPECT_EQ(again->local_port, 0u);
+    EXPECT_NE(flow_datagram(again), flow_datagram(again));
+}
+
+// --- histogram ----------------------------------------------------------------------------------
+
+TEST(Latency, PercentilesAreWithinABucketOfTheTruth) {
+    auto l = std::make_unique<latency>();
+    std::mt19937_64 random(1);
+    std::vector<uint64_t> values;
+    for (int i = 0; i < 5000; ++i) {
+        values.push_back(random() >> (random() % 60));
+        latency_add(l.get(), values.back());
+    }
+    std::sort(values.begin(), values.end());
+    for (const uint32_t per_mille : {1u, 10u, 500u, 900u, 990u, 999u}) {
+        const uint64_t exact = values[(values.size() * per_mille + 999) / 1000 - 1];
+        const uint64_t found = latency_percentile(l.get(), per_mille);
+        EXPECT_GE(found, exact);
+        EXPECT_LE(found - exact, exact / 64 + 1);
+    }
+    EXPECT_EQ(latency_percentile(l.get(), 1000), values.back());
+    EXPECT_EQ(l->minimum_ns, values.front());
+}
+
+TEST(Latency, SmallValuesAreExactAndNoneIsZero) {
+    auto l = std::make_unique<latency>();
+    EXPECT_EQ(latency_percentile(l.get(), 500), 0u);
+    for (uint64_t value = 1; value <= 60; ++value) {
+        latency_add(l.get(), value);
+    }
+    EXPECT_EQ(latency_percentile(l.get(), 500), 30u);
+    EXPECT_EQ(latency_percentile(l.get(), 1000), 60u);
+    EXPECT_EQ(latency_percentile(l.get(), 0), 1u);
+}
+
+// --- packets of the generator -------------------------------------------------------------------
+
+test_packet sample(uint8_t protocol, uint32_t bytes) {
+    test_packet packet{};
+    packet.from = 0x0a000001;
+    packet.to = 0x0a000002;
+    packet.port = 9;
+    packet.protocol = protocol;
+    packet.number = 0x123456;
+    packet.payload_bytes = bytes;
+    return packet;
+}
+
+TEST(TestPacket, IsReadAsWritten) {
+    for (const uint8_t protocol : {uint8_t{TEST_UDP}, uint8_t{TEST_TCP}}) {
+        for (const uint32_t bytes : {8u, 9u, 100u, 1459u}) {
+            std::vector<uint8_t> frame(2000);
+            const test_packet packet = sample(protocol, bytes);
+            const uint32_t size = test_packet_write(&packet, TEST_CHECKSUM_COMPLETE, frame.data());
+            test_packet read{};
+            uint32_t vlan = 0;
+            ASSERT_EQ(test_packet_read(frame.data(), size, 9, &read, &vlan), TEST_GOOD);
+            EXPECT_EQ(read.number, packet.number);
+            EXPECT_EQ(read.payload_bytes, bytes);
+            EXPECT_EQ(test_packet_read(frame.data(), size, 10, &read, &vlan), TEST_OTHER);
+        }
+    }
+}
+
+TEST(TestPacket, EveryFlippedBitOfThePacketIsNoticed) {
+    std::vector<uint8_t> frame(300);
+    const test_packet packet = sample(TEST_UDP, 64);
+    const uint32_t size = test_packet_write(&packet, TEST_CHECKSUM_COMPLETE, frame.data());
+    for (uint32_t bit = 14 * 8; bit < size * 8; ++bit) {
+        const auto flip = [&frame, bit] {
+            frame[bit / 8] = static_cast<uint8_t>(frame[bit / 8] ^ (1u << bit % 8));
+        };
+        flip();
+        test_packet read{};
+        uint32_t vlan = 0;
+        EXPECT_NE(test_packet_read(frame.data(), size, 9, &read, &vlan), TEST_GOOD) << bit;
+        flip();
+    }
+}
+
+TEST(TestPacket, TheSeedCompletedByHardwareIsTheChecksum) {
+    std::vector<uint8_t> complete(2000), seeded(2000);
+    const test_packet packet = sample(TEST_TCP, 777);
+    const uint32_t size = test_packet_write(&packet, TEST_CHECKSUM_COMPLETE, complete.data());
+    ASSERT_EQ(test_packet_write(&packet, TEST_CHECKSUM_SEED, seeded.data()), size);
+    const auto insert = [&seeded](uint32_t start, uint32_t end, uint32_t at) {
+        uint32_t sum = 0;
+        for (uint32_t i = start; i < end; i += 2) {
+            sum += static_cast<uint32_t>(seeded[i] << 8 | (i + 1 < end ? seeded[i + 1] : 0));
+        }
+        while (sum >> 16 != 0) {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        seeded[at] = static_cast<uint8_t>(~sum >> 8);
+        seeded[at + 1] = static_cast<uint8_t>(~sum);
+    };
+    insert(14, 34, 24);
+    insert(34, size, 50);
+    EXPECT_EQ(seeded, complete);
+}
+
+// --- events -------------------------------------------------------------------------------------
+
+TEST(EventCodes, AreThoseOfTheSchema) {
+    using doorbell::EventType;
+    const std::pair<int, EventType> codes[] = {{EVENT_SYSCALL_ENTER, EventType::kSyscallEnter},
+                                               {EVENT_SYSCALL_EXIT, EventType::kSyscallExit},
+                                               {EVENT_LAYER, EventType::kLayer},
+                                               {EVENT_TCP_SEGMENT, EventType::kTcpSegment},
+                                               {EVENT_SOCKET_BUFFER, EventType::kSocketBuffer},
+                                               {EVENT_THREAD_BLOCK, EventType::kThreadBlock},
+                                               {EVENT_THREAD_WAKE, EventType::kThreadWake},
+                                               {EVENT_ROUTE, EventType::kRoute},
+                                               {EVENT_ARP, EventType::kArp},
+                                               {EVENT_HARD_IRQ_ENTER, EventType::kHardIrqEnter},
+                                               {EVENT_HARD_IRQ_EXIT, EventType::kHardIrqExit},
+                                               {EVENT_SOFTIRQ_RAISE, EventType::kSoftirqRaise},
+                                               {EVENT_SOFTIRQ_ENTER, EventType::kSoftirqEnter},
+                                               {EVENT_SOFTIRQ_EXIT, EventType::kSoftirqExit},
+                                               {EVENT_NAPI_POLL, EventType::kNapiPoll},
+                                               {EVENT_KSOFTIRQD, EventType::kKsoftirqd},
+                                               {EVENT_QUEUE_STOP, EventType::kQueueStop},
+                                               {EVENT_PACKET_MADE, EventType::kPacketMade},
+                                               {EVENT_PACKET_READ, EventType::kPacketRead}};
+    for (const auto& [ours, theirs] : codes) {
+        EXPECT_EQ(ours, static_cast<int>(theirs));
+    }
+}
+
+}  // namespace
