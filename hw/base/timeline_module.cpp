@@ -9,10 +9,6 @@ TimelineModule::TimelineModule(const sc_core::sc_module_name& name) : sc_module(
     dont_initialize();
 }
 
-Picoseconds TimelineModule::now_ps() const {
-    return sc_core::sc_time_stamp().value();
-}
-
 void TimelineModule::schedule(Task& task, Picoseconds due_ps) {
     assert(due_ps >= now_ps() && "the past cannot be changed");
     queue_.push(task, due_ps);

@@ -14,7 +14,7 @@ public:
     explicit TimelineModule(const sc_core::sc_module_name& name);
     ~TimelineModule() override = default;
 
-    [[nodiscard]] Picoseconds now_ps() const override;
+    [[nodiscard]] Picoseconds now_ps() const override { return kernel_time_.value(); }
     void schedule(Task& task, Picoseconds due_ps) override;
     void cancel(Task& task) override;
 
@@ -25,6 +25,8 @@ private:
     void run();
     void arm();
 
+    /// The kernel's own clock, read in place: this is asked many times per frame.
+    const sc_core::sc_time& kernel_time_ = sc_core::sc_get_curr_simcontext()->time_stamp();
     TaskQueue queue_;
     sc_core::sc_event wake_;
     Picoseconds armed_for_ps_ = kNever;

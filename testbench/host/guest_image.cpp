@@ -49,9 +49,9 @@ std::vector<std::uint8_t> read_file(const std::string& path, std::string& error)
         return {};
     }
     std::ifstream file(path, std::ios::binary);
-    std::vector<std::uint8_t> bytes((std::istreambuf_iterator<char>(file)),
-                                    std::istreambuf_iterator<char>());
-    if (!file) error = "it cannot be read";
+    std::vector<std::uint8_t> bytes(fs::file_size(path, status));
+    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (status || !file) error = "it cannot be read";
     return bytes;
 }
 
