@@ -114,6 +114,21 @@ TEST_P(BringupIrq, AResetKeepsTheInterruptsGoing) {
     run_until_returned();
 }
 
+TEST_P(BringupIrq, AThrottledFrameIsNotForgottenOverALinkInterrupt) {
+    config.itr = 3906;  // 1 ms
+    bring_up();
+    world.advance_by(milliseconds(5));
+    peer->send(plain(100, 1, false));
+    run_until_received(1);
+    peer->send(plain(100, 2, false));
+    world.advance_by(microseconds(100));
+    ASSERT_EQ(machine->received.size(), 1u) << "stored, its interrupt waits";
+    cable.plug(false);  // the handler of this one reads and clears all causes
+    world.advance_by(milliseconds(3));
+    EXPECT_FALSE(machine->link.up);
+    EXPECT_EQ(machine->received.size(), 2u);
+}
+
 TEST_F(Bringup, APlatformWithoutMsixGetsMsiAndOneWithoutBothGetsIntx) {
     platform.refuse_irq[NIC_IRQ_MSIX] = true;
     bring_up();

@@ -144,6 +144,11 @@ TEST_F(Bringup, TheChipsStatisticsCountWhatWasSentAndReceived) {
     EXPECT_EQ(machine->statistic("PTC64"), 1u);
     EXPECT_EQ(machine->statistic("PTC127"), 9u);
     EXPECT_EQ(machine->statistic("GPTC"), 10u) << "read-clear, added up";
+    machine->send(plain(100));
+    machine->flush();
+    run_until_returned();
+    machine->close();
+    EXPECT_EQ(machine->statistic("GPTC"), 11u) << "the last ones are not lost with the device";
 }
 
 }  // namespace

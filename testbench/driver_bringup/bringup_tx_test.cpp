@@ -96,6 +96,20 @@ TEST_F(BringupTx, ContextsMixedWithPlainFramesStayInOrder) {
     }
 }
 
+TEST_F(BringupTx, AContextDoesNotOutliveAReset) {
+    bring_up();
+    for (std::size_t i = 1; i <= 2; i++) {
+        Datagram d = datagram(true, false, payload(100));
+        ASSERT_EQ(machine->send(seeded(d), offload(d)), 0);
+        machine->flush();
+        run_until_peer_has(i);
+        run_until_returned();
+        d.fill_checksums();
+        EXPECT_EQ(peer->frames.back(), d.frame);
+        ASSERT_EQ(machine->reset(), 0);
+    }
+}
+
 TEST_F(BringupTx, ATagIsInsertedBehindTheAddresses) {
     bring_up();
     nic_packet packet{};
