@@ -9,7 +9,7 @@ namespace doorbell {
 enum class DmaStatus : std::uint8_t {
     kOk = 0,
     kUnsupportedRequest = 1,  ///< Nothing answers at the address, or the range is not mapped.
-    kMasterDisabled = 2,      ///< Command.BME is 0.
+    kMasterDisabled = 2,      ///< A write without bus mastering; reads are held instead.
     kTimeout = 3,             ///< No completion came (fault injection).
 };
 
@@ -69,6 +69,9 @@ public:
 
     /// Requests submitted and not completed (STATUS.GIO_MASTER_EN waits for 0).
     [[nodiscard]] virtual std::uint32_t outstanding() const = 0;
+
+    /// Bus mastering may be back: what was held goes on.
+    virtual void device_state_changed() {}
 };
 
 }  // namespace doorbell

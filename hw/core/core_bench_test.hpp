@@ -77,6 +77,8 @@ public:
     void message(std::uint64_t, std::uint32_t) override {}
     void interrupt_pin(bool) override {}
     std::uint32_t outstanding() const override { return requests; }
+    void device_state_changed() override { told++; }
+    int told = 0;
     std::uint32_t requests = 0;
 };
 

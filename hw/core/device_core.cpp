@@ -188,6 +188,7 @@ bool DeviceCore::update_link() {
 }
 
 void DeviceCore::tell_engines() {
+    dma_->device_state_changed();
     queues_->device_state_changed();
     interrupts_->configuration_changed();
 }

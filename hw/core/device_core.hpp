@@ -34,7 +34,7 @@ public:
         Phy& phy;
         InterruptBlock& interrupts;
         QueueEngine& queues;
-        const DmaPort& dma;
+        DmaPort& dma;
         ResetTargets& targets;
     };
 
@@ -73,7 +73,7 @@ private:
     Phy* phy_ = nullptr;
     InterruptBlock* interrupts_ = nullptr;
     QueueEngine* queues_ = nullptr;
-    const DmaPort* dma_ = nullptr;
+    DmaPort* dma_ = nullptr;
     ResetTargets* targets_ = nullptr;
 
     DeviceState state_;

@@ -187,8 +187,10 @@ TEST(BusMaster, needs_command_bme_d0_and_no_disable) {
     EXPECT_FALSE(nic.core.state().bus_master) << "D3";
     EXPECT_EQ(nic.read(r::FACTPS) & 3, 3u);
     const int told = nic.queues.told;
+    const int dma_told = nic.dma.told;
     nic.core.function_changed({true, true, false, false});
     EXPECT_TRUE(nic.core.state().bus_master);
+    EXPECT_EQ(nic.dma.told, dma_told + 1) << "what was held goes on";
     EXPECT_EQ(nic.queues.told, told + 1);
     EXPECT_EQ(nic.read(r::FACTPS) & 3, 0u);
 }

@@ -102,7 +102,7 @@ void DmaEngine::read(const DmaRequest& request, std::uint8_t* target, DmaClient&
 }
 
 void DmaEngine::pump_reads() {
-    while (!waiting_.empty()) {
+    while (!waiting_.empty() && state_.bus_master) {
         const std::uint32_t count = tags_of(waiting_.front().request);
         const std::uint32_t tags = take_tags(count);
         if (tags == 0) return wake_when_tags_are_free(count);

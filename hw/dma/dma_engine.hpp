@@ -46,7 +46,11 @@ public:
     void write(const DmaRequest& request, const std::uint8_t* source, DmaClient& client) override;
     void message(std::uint64_t address, std::uint32_t data) override;
     void interrupt_pin(bool asserted) override;
-    [[nodiscard]] std::uint32_t outstanding() const override { return outstanding_; }
+    /// Without bus mastering, reads that have not left are held and do not count.
+    [[nodiscard]] std::uint32_t outstanding() const override {
+        return state_.bus_master ? outstanding_ : outstanding_ - waiting_.size();
+    }
+    void device_state_changed() override { pump_reads(); }
 
     /// A new epoch: every request is forgotten, nobody is called any more. Only the level of INTA
     /// survives: if the host has not seen the last change yet, it still will.
