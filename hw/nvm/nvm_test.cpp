@@ -15,12 +15,15 @@ class NvmTest : public ::testing::Test, public NvmListener {
 protected:
     void nvm_loaded() override { loads++; }
     void start(const NvmParams& params = {}) {
-        nvm = std::make_unique<Nvm>(params, timeline, registers, *this);
+        // Hooks have no way back: with each NVM its registers are made anew.
+        nvm.reset();
+        registers = std::make_unique<regs::RegisterFile>(r::kMap);
+        nvm = std::make_unique<Nvm>(params, timeline, *registers, *this);
         nvm->auto_load(Nvm::Extent::kFull);
     }
-    std::uint32_t read(const regs::Register& reg) { return registers.bus_read(reg.offset); }
+    std::uint32_t read(const regs::Register& reg) { return registers->bus_read(reg.offset); }
     void write(const regs::Register& reg, std::uint32_t value) {
-        registers.bus_write(reg.offset, value);
+        registers->bus_write(reg.offset, value);
     }
     /// As every driver does it: START with the address, poll DONE, take the data.
     std::uint32_t eerd(std::uint32_t address) {
@@ -42,7 +45,7 @@ protected:
     }
 
     ManualTimeline timeline;
-    regs::RegisterFile registers{r::kMap};
+    std::unique_ptr<regs::RegisterFile> registers;
     std::unique_ptr<Nvm> nvm;
     int loads = 0;
 };
@@ -129,8 +132,8 @@ TEST_F(NvmTest, without_a_signature_the_load_ends_with_no_address) {
     NvmParams params;
     params.image.assign(64, 0x0000);
     start(params);
-    registers.poke(r::RAL, 0x11111111);
-    registers.poke(r::RAH, 0x80001111);
+    registers->poke(r::RAL, 0x11111111);
+    registers->poke(r::RAH, 0x80001111);
     timeline.advance_by(milliseconds(2));
     EXPECT_EQ(read(r::EECD) & 0x300, 0x200u) << "AUTO_RD without PRES";
     EXPECT_EQ(read(r::RAL), 0u);
@@ -144,9 +147,9 @@ TEST_F(NvmTest, a_full_load_sets_leds_and_wake_up_and_a_software_reset_does_not)
     timeline.advance_by(milliseconds(2));
     EXPECT_EQ(read(r::WUC) & 1, 1u);
     EXPECT_EQ(read(r::LEDCTL), 0x00068302u);
-    registers.poke(r::LEDCTL, 0);
-    registers.poke(r::WUC, 0);
-    registers.poke(r::RAL, 0);
+    registers->poke(r::LEDCTL, 0);
+    registers->poke(r::WUC, 0);
+    registers->poke(r::RAL, 0);
     nvm->auto_load(Nvm::Extent::kAddress);
     timeline.advance_by(milliseconds(2));
     EXPECT_EQ(read(r::LEDCTL), 0u);
@@ -168,7 +171,7 @@ TEST_F(NvmTest, a_reset_drops_the_access_that_is_under_way) {
     start();
     write(r::EEWR, 0xDEAD0000u | 5 << 2 | 1);
     write(r::EERD, 5 << 2 | 1);
-    registers.reset(regs::ResetKind::kSoftware);
+    registers->reset(regs::ResetKind::kSoftware);
     nvm->auto_load(Nvm::Extent::kAddress);
     timeline.advance_by(milliseconds(5));
     EXPECT_EQ(nvm->image().word(5), 0x1000);
