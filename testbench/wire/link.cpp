@@ -41,7 +41,8 @@ struct Link::Way final : WireDelivery::Arrival {
         std::uint64_t first_stream)
         : link(owner),
           to_end(1 - direction),
-          delivery(owner.timeline_, owner.events_, owner.params_.propagation_ps),
+          timeline(*owner.timelines_[to_end]),
+          delivery(timeline, owner.events_, owner.params_.propagation_ps),
           reordering(context(frames, seed, first_stream + 0), delivery),
           delaying(context(frames, seed, first_stream + 1), reordering),
           corrupting(context(frames, seed, first_stream + 2), delaying),
@@ -51,7 +52,7 @@ struct Link::Way final : WireDelivery::Arrival {
     }
 
     WireContext context(FramePool& frames, std::uint64_t seed, std::uint64_t stream) const {
-        return {link.timeline_, frames, link.events_, seed, stream};
+        return {timeline, frames, link.events_, seed, stream};
     }
 
     void arrived(const Frame& frame, Picoseconds time_ps) override {
@@ -69,6 +70,7 @@ struct Link::Way final : WireDelivery::Arrival {
 
     Link& link;
     std::uint32_t to_end;
+    Timeline& timeline;
     WireDelivery delivery;
     ReorderingWire reordering;
     DelayingWire delaying;
@@ -84,9 +86,9 @@ struct Link::Way final : WireDelivery::Arrival {
     std::uint64_t rate_drops = 0;
 };
 
-Link::Link(Timeline& timeline, FramePool& frames, EventPort events, const LinkParams& params,
-           std::uint64_t seed, std::uint32_t link_index)
-    : timeline_(timeline), events_(events), params_(params) {
+Link::Link(const std::array<Timeline*, 2>& timelines, FramePool& frames, EventPort events,
+           const LinkParams& params, std::uint64_t seed, std::uint32_t link_index)
+    : timelines_(timelines), events_(events), params_(params) {
     for (std::uint32_t i = 0; i < 2; i++) {
         ends_[i] = std::make_unique<End>(*this, i);
         const std::uint64_t first_stream = kWireStreams + link_index * 16 + i * 8;
@@ -111,7 +113,7 @@ void Link::transmit(std::uint32_t end, FramePtr frame, Picoseconds start_ps, Pic
     Way& way = *ways_[end];
     const auto lose = [&](std::uint64_t& counter, LossReason reason) {
         counter++;
-        events::wire_fault(events_, timeline_.now_ps(), {frame->packet, frame->number},
+        events::wire_fault(events_, now_ps(), {frame->packet, frame->number},
                            static_cast<std::uint64_t>(WireFault::kLost),
                            static_cast<std::uint64_t>(reason));
     };
@@ -162,7 +164,7 @@ LinkAbilities Link::as_carried(LinkAbilities abilities) const {
 void Link::plug(bool connected) {
     if (connected == plugged_) return;
     plugged_ = connected;
-    events::cable(events_, timeline_.now_ps(), {}, connected ? 1 : 0);
+    events::cable(events_, now_ps(), {}, connected ? 1 : 0);
     for (std::uint32_t i = 0; i < 2; i++) {
         if (!connected) ways_[i]->cable_drops += ways_[i]->lossy.clear();
         tell_partner(i);

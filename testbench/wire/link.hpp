@@ -45,8 +45,10 @@ public:
 
 class Link {
 public:
-    Link(Timeline& timeline, FramePool& frames, EventPort events, const LinkParams& params,
-         std::uint64_t seed, std::uint32_t link_index);
+    /// `timelines`: the ones of the NICs at the ends. What arrives at a NIC runs on that NIC's own,
+    /// so that the wire costs no activation of its own.
+    Link(const std::array<Timeline*, 2>& timelines, FramePool& frames, EventPort events,
+         const LinkParams& params, std::uint64_t seed, std::uint32_t link_index);
     ~Link();
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
@@ -74,9 +76,10 @@ private:
     void advertise(std::uint32_t end, const LinkAbilities& abilities);
     void tell_partner(std::uint32_t end);
     [[nodiscard]] LinkAbilities as_carried(LinkAbilities abilities) const;
+    [[nodiscard]] Picoseconds now_ps() const { return timelines_[0]->now_ps(); }
     [[nodiscard]] bool too_fast(const Frame& frame, Picoseconds duration_ps) const;
 
-    Timeline& timeline_;
+    std::array<Timeline*, 2> timelines_;
     EventPort events_;
     LinkParams params_;
     bool plugged_ = true;
