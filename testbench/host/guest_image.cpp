@@ -150,7 +150,8 @@ std::string GuestImage::resolve() {
     if (why = find("guest_metrics", metrics); !why.empty()) return why;
     if (why = find("guest_show", show); !why.empty()) return why;
     if (why = find("guest_apps", apps); !why.empty()) return why;
-    return find("guest_settings", settings);
+    if (why = find("guest_settings", settings); !why.empty()) return why;
+    return find("guest_metric_names", metric_names);
 }
 
 }  // namespace doorbell

@@ -37,6 +37,7 @@ public:
     decltype(&guest_show) show = nullptr;
     decltype(&guest_apps) apps = nullptr;
     decltype(&guest_settings) settings = nullptr;
+    decltype(&guest_metric_names) metric_names = nullptr;
 
     /// Another function that the image exports, for a host that knows more than the ABI; nullptr
     /// if there is none.

@@ -47,6 +47,10 @@ const struct guest_description* guest_apps(void) {
     static const struct guest_description none[] = {{NULL, NULL, NULL, NULL}};
     return none;
 }
+const struct guest_description* guest_metric_names(void) {
+    static const struct guest_description none = {0};
+    return &none;
+}
 const struct guest_description* guest_settings(void) {
     return guest_apps();
 }

@@ -1,0 +1,153 @@
+#include "testbench/cli/command_line.hpp"
+
+#include <map>
+
+namespace doorbell::cli {
+namespace {
+
+constexpr const char* kExamples = R"(
+Examples:
+  doorbell run tcp_file                                  a generated file crosses two NICs
+  doorbell run tcp_file --set workload.input=README.md --set workload.output=/tmp/copy
+  doorbell run lossy_wire --seed 7 --hash                the same seed gives the same hash
+  doorbell run interrupt_moderation --jobs 2             a sweep, two processes at a time
+  doorbell run my.toml --format json | python3 -m json.tool
+  doorbell check my.toml                                 mistakes, with line and column
+  doorbell describe scenario                             every key of a scenario file
+  doorbell describe metrics                              every metric
+  doorbell regs TCTL 0x0003f0fa                          a register, decoded
+
+Exit codes: 0 pass, 1 an expectation failed, 2 usage or scenario error, 3 model or driver broke.
+)";
+
+constexpr const char* kRunExamples = R"(
+A run leaves its evidence in out/SCENARIO (or --out): wire.pcapng (both ends of every link, FCS
+included), result.json, resolved.toml. A failure prints the one command that replays it.
+
+Keys of --set are those of the scenario file; hosts and links go by name, NICs by number:
+  --set workload.bytes=1000000          --set nic.phy.autonegotiation_ms=0
+  --set settings.driver.tx_ring=64      --set host.b.settings.driver.rx_ring=16
+  --set link.wire0.faults.loss_ppm=20000
+)";
+
+const std::map<std::string, Format> kFormats = {{"text", Format::kText}, {"json", Format::kJson}};
+const std::map<std::string, Capture> kCaptures = {
+    {"none", Capture::kNone}, {"wire", Capture::kWire}, {"all", Capture::kAll}};
+const std::map<std::string, Trace> kTraces = {{"binary", Trace::kBinary}, {"json", Trace::kJson}};
+const std::map<std::string, Colour> kColours = {
+    {"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}};
+
+/// A choice among words; what is shown and accepted are the words.
+template <class T>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value,
+                        const std::map<std::string, T>& words, const std::string& description) {
+    std::string list;
+    for (const auto& [word, ignored] : words) list += (list.empty() ? "" : "|") + word;
+    return app.add_option(name, value, description)
+        ->transform(CLI::Transformer(words, CLI::ignore_case).description(""))
+        ->check(CLI::IsMember(words).description(""))
+        ->type_name(list);
+}
+
+void add_run(CLI::App& app, RunOptions& run) {
+    CLI::App& sub = *app.add_subcommand("run", "Run scenarios");
+    sub.footer(kRunExamples);
+    sub.add_option("scenario", run.scenarios, "Names of shipped scenarios, or paths of TOML files")
+        ->required()
+        ->type_name("SCENARIO");
+    sub.add_option("--set", run.sets, "Change a key of the scenario")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+    sub.add_option("--seed", run.seed, "Of everything random in the run")
+        ->type_name("N")
+        ->capture_default_str();
+    sub.add_option("-j,--jobs", run.jobs, "Runs at the same time")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024))
+        ->capture_default_str();
+    sub.add_option("-o,--out", run.out, "Folder for the evidence (default out/SCENARIO)")
+        ->type_name("DIR");
+    add_choice(sub, "--format", run.format, kFormats, "What is printed");
+    sub.add_option("--junit", run.junit, "Also write a JUnit report")->type_name("FILE");
+    add_choice(sub, "--capture", run.capture, kCaptures,
+               "Frames to keep: none; wire, both ends of every link; all, also at the hosts");
+    add_choice(sub, "--trace", run.trace, kTraces,
+               "Write the event stream: events.trace, or events.jsonl")
+        ->expected(0, 1)
+        ->default_str("binary");
+    sub.add_flag("--hash", run.hash, "Hash the event stream (trace_hash)");
+    sub.add_flag_function(
+        "-v,--verbose", [&run](std::int64_t n) { run.verbosity = static_cast<int>(n); },
+        "All metrics; twice: also the guests' tables and debug lines");
+    sub.add_flag_function(
+        "-q,--quiet", [&run](std::int64_t) { run.verbosity = -1; }, "Verdicts only");
+    add_choice(sub, "--color", run.colour, kColours, "Colour (default: on a terminal)");
+    sub.add_flag("--child", run.is_child)->group("");
+    sub.add_option("--point", run.point)->group("");
+    sub.add_flag("--progress", run.progress)->group("");
+}
+
+void add_others(CLI::App& app, CommandLine& line) {
+    CLI::App& list = *app.add_subcommand("list", "List the scenarios that ship");
+    add_choice(list, "--format", line.list_format, kFormats, "What is printed");
+    list.add_flag("--names", line.list_names, "Names only");
+
+    CLI::App& describe = *app.add_subcommand(
+        "describe",
+        "Document the scenario file, metrics, NIC parameters, guest, events, or show a "
+        "scenario");
+    describe
+        .add_option("topic", line.topic,
+                    "scenario, metrics, nic, guest, events, or the name or path of a scenario")
+        ->required()
+        ->type_name("TOPIC");
+    describe.add_option("--set", line.sets, "Change a key of the scenario")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+
+    CLI::App& check =
+        *app.add_subcommand("check", "Find mistakes in scenarios without running them");
+    check.add_option("scenario", line.scenarios, "Names or paths")
+        ->required()
+        ->type_name("SCENARIO");
+    check.add_option("--set", line.sets, "Change a key of the scenario")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+
+    CLI::App& regs =
+        *app.add_subcommand("regs", "Print the register map, a register, or decode a value");
+    regs.footer(
+        "\nExamples:\n  doorbell regs\n  doorbell regs RCTL\n  doorbell regs 0x3810\n"
+        "  doorbell regs TCTL 0x0003f0fa\n");
+    regs.add_option("register", line.registers, "NAME or OFFSET, and a VALUE to decode")
+        ->type_name("[NAME|OFFSET [VALUE]]")
+        ->expected(0, 2);
+    add_choice(regs, "--format", line.regs_format, kFormats, "What is printed");
+
+    CLI::App& test = *app.add_subcommand("test", "Run the tests of the build tree");
+    test.add_option("ctest", line.ctest_arguments, "Arguments for ctest, behind --")
+        ->type_name("-- ARGUMENTS");
+
+    CLI::App& completion = *app.add_subcommand("completion", "Print a completion script");
+    completion.footer("\nFor instance: source <(doorbell completion bash)\n");
+    completion.add_option("shell", line.shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+        ->type_name("SHELL");
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> make_command_line(CommandLine& line) {
+    auto app = std::make_unique<CLI::App>(
+        "A NIC you can drive before it exists: Intel 82574L in SystemC/TLM-2.0.", "doorbell");
+    app->footer(kExamples);
+    app->require_subcommand(1);
+    app->set_version_flag("--version", std::string("doorbell ") + DOORBELL_VERSION);
+    app->failure_message(CLI::FailureMessage::help);
+    add_run(*app, line.run);
+    add_others(*app, line);
+    return app;
+}
+
+}  // namespace doorbell::cli

@@ -1,0 +1,70 @@
+// The program. SystemC's library has a main() of its own that calls sc_main; ours comes first and
+// lets SystemC in only in the process that runs a simulation.
+#include <cstdlib>
+#include <iostream>
+#include <systemc>
+
+#include "testbench/cli/child_run_module.hpp"
+#include "testbench/cli/command_line.hpp"
+#include "testbench/cli/commands.hpp"
+#include "testbench/cli/completion.hpp"
+#include "testbench/cli/run_command.hpp"
+#include "testbench/report/log.hpp"
+
+namespace doorbell::cli {
+namespace {
+
+constexpr int kUsageError = 2;
+
+const RunOptions* child_options = nullptr;
+const ProgramPaths* child_paths = nullptr;
+
+int dispatch(const CLI::App& app, const CommandLine& line, const ProgramPaths& paths) {
+    if (app.got_subcommand("list")) return list_command(paths, line.list_format, line.list_names);
+    if (app.got_subcommand("describe")) return describe_command(paths, line.topic, line.sets);
+    if (app.got_subcommand("check")) return check_command(paths, line.scenarios, line.sets);
+    if (app.got_subcommand("regs")) return regs_command(line.registers, line.regs_format);
+    if (app.got_subcommand("test")) return test_command(paths, line.ctest_arguments);
+    if (app.got_subcommand("completion")) {
+        std::cout << completion_script(app, line.shell);
+        return 0;
+    }
+    return run_command(line.run, paths);
+}
+
+log::Level level_of(int verbosity) {
+    if (verbosity < 0) return log::Level::kError;
+    if (verbosity == 0) return log::Level::kWarn;
+    return verbosity == 1 ? log::Level::kInfo : log::Level::kDebug;
+}
+
+int run_main(int argc, char** argv) {
+    CommandLine line;
+    const auto app = make_command_line(line);
+    try {
+        app->parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        // Help and version are no errors; everything else is the user's.
+        return app->exit(error) == 0 ? 0 : kUsageError;
+    }
+    const ProgramPaths paths = find_paths(argv[0]);
+    log::set_level(level_of(line.run.verbosity));
+    if (!line.run.is_child) return dispatch(*app, line, paths);
+
+    child_options = &line.run;
+    child_paths = &paths;
+    setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
+    return sc_core::sc_elab_and_sim(argc, argv);
+}
+
+}  // namespace
+}  // namespace doorbell::cli
+
+// Called by sc_elab_and_sim.
+int sc_main(int, char**) {
+    return doorbell::cli::child_run(*doorbell::cli::child_options, *doorbell::cli::child_paths);
+}
+
+int main(int argc, char** argv) {
+    return doorbell::cli::run_main(argc, argv);
+}

@@ -1,0 +1,96 @@
+#include "testbench/cli/program_knowledge.hpp"
+
+#include <string_view>
+
+#include "hw/nic/nic_params.hpp"
+#include "hw/regs/generated/i82574l_regs.hpp"
+#include "testbench/host/guest_files.hpp"
+
+namespace doorbell::cli {
+namespace {
+
+std::vector<scenario::Documented> documented(const guest_description* row) {
+    const auto text = [](const char* s) { return std::string(s == nullptr ? "" : s); };
+    std::vector<scenario::Documented> list;
+    for (; row != nullptr && row->name != nullptr; row++) {
+        list.push_back(
+            {row->name, text(row->arguments), text(row->default_value), text(row->description)});
+    }
+    return list;
+}
+
+/// The chip's statistics by their datasheet names.
+std::vector<std::string> statistics() {
+    const regs::Contract& contract = regs::i82574l::kContract;
+    std::vector<std::string> names;
+    for (std::uint32_t i = 0; i < contract.register_count; i++) {
+        const regs::Register& reg = *contract.registers[i];
+        if (std::string_view(reg.group) == "statistics") names.emplace_back(reg.name);
+    }
+    return names;
+}
+
+}  // namespace
+
+ProgramKnowledge::ProgramKnowledge(const ProgramPaths& paths, std::filesystem::path scenario_folder)
+    : paths_(paths), scenario_folder_(std::move(scenario_folder)) {}
+
+std::vector<std::string> ProgramKnowledge::nic_params() const {
+    std::vector<std::string> names;
+    for (const NicParam& param : nic_param_table()) names.emplace_back(param.name);
+    return names;
+}
+
+std::string ProgramKnowledge::check_nic_param(const std::string& name,
+                                              const scenario::ParamValue& value) const {
+    NicParams scratch;
+    return set_nic_param(scratch, name, value);
+}
+
+const ProgramKnowledge::LoadedImage& ProgramKnowledge::load(const std::string& name) const {
+    const auto known = images_.find(name);
+    if (known != images_.end()) return known->second;
+    LoadedImage& loaded = images_[name];
+    GuestImageParams params;
+    params.path = image_path(paths_, name, scenario_folder_).string();
+    const GuestImage image(params);
+    loaded.error = image.error();
+    if (!image.loaded()) return loaded;
+    loaded.contents = {documented(image.apps()), documented(image.settings())};
+    for (const scenario::Documented& metric : documented(image.metric_names())) {
+        loaded.metrics.push_back({metric.name, metric.arguments, metric.description});
+    }
+    return loaded;
+}
+
+const scenario::ImageContents* ProgramKnowledge::image(const std::string& name,
+                                                       std::string& why) const {
+    const LoadedImage& loaded = load(name);
+    why = loaded.error;
+    return loaded.error.empty() ? &loaded.contents : nullptr;
+}
+
+std::vector<std::string> ProgramKnowledge::metrics(const scenario::Scenario& scenario) const {
+    report::RunShape shape;
+    for (const scenario::Host& host : scenario.hosts) {
+        shape.hosts.push_back({host.name, static_cast<std::uint32_t>(host.nics.size()),
+                               static_cast<std::uint32_t>(host.apps.size()),
+                               guest_metrics(host.image)});
+    }
+    for (const scenario::Link& link : scenario.links) shape.links.push_back(link.name);
+    shape.verifies = !scenario.verifications.empty();
+    shape.statistics = statistics();
+    return report::metric_names(shape);
+}
+
+std::vector<report::MetricDescription> ProgramKnowledge::guest_metrics(
+    const std::string& image) const {
+    return load(image).metrics;
+}
+
+std::string ProgramKnowledge::check_input(const std::string& name) const {
+    std::string error;
+    return open_guest_file(name, false, 1, error) == nullptr ? error : "";
+}
+
+}  // namespace doorbell::cli

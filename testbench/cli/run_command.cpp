@@ -1,0 +1,175 @@
+#include "testbench/cli/run_command.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "testbench/cli/child_processes.hpp"
+#include "testbench/cli/program_knowledge.hpp"
+#include "testbench/cli/run_plan.hpp"
+#include "testbench/cli/terminal.hpp"
+#include "testbench/report/run_result.hpp"
+#include "testbench/report/text_report.hpp"
+#include "testbench/scenario/scenario_file.hpp"
+
+namespace doorbell::cli {
+namespace {
+
+using nlohmann::json;
+using report::Verdict;
+
+constexpr const char* kResultFile = "result.json";
+
+/// Everything a run may leave behind: an older run's must not be taken for this one's.
+constexpr const char* kEvidenceFiles[] = {"result.json", "wire.pcapng", "events.trace",
+                                          "events.jsonl", "resolved.toml"};
+
+Verdict verdict_of(const json& result) {
+    const std::string text = result["verdict"];
+    for (const Verdict verdict :
+         {Verdict::kPass, Verdict::kFail, Verdict::kError, Verdict::kBroken}) {
+        if (text == to_string(verdict)) return verdict;
+    }
+    return Verdict::kBroken;
+}
+
+/// Reads every scenario and point; prints all mistakes. Empty when there was one.
+std::vector<PlannedRun> plan(const RunOptions& options, const ProgramPaths& paths) {
+    std::vector<PlannedRun> runs;
+    bool good = true;
+    for (const std::string& name : options.scenarios) {
+        const std::filesystem::path file = scenario_path(paths, name);
+        if (name.find('/') == std::string::npos && !std::filesystem::exists(file)) {
+            std::cerr << fmt::format("error: there is no scenario '{}'\n", name);
+            const auto help = scenario::suggestion(name, shipped_scenarios(paths));
+            if (!help.empty()) std::cerr << "      = help: " << help << "\n";
+            good = false;
+            continue;
+        }
+        const scenario::ScenarioFile read(file, options.sets);
+        if (!read.good()) {
+            std::cerr << read.diagnostics().text();
+            good = false;
+            continue;
+        }
+        const ProgramKnowledge knowledge(paths, file.parent_path());
+        for (std::size_t point = 0; point < read.points(); point++) {
+            scenario::Diagnostics diagnostics;
+            PlannedRun run{name, {}, file, {}, point, read.point(point)};
+            const scenario::RunSettings settings{"out", options.seed};
+            run.name = read.decode(point, settings, knowledge, diagnostics).name;
+            run.folder =
+                run_folder(options, run.name, options.scenarios.size() > 1, read.points(), point);
+            if (!diagnostics.empty()) {
+                std::cerr << diagnostics.text();
+                good = false;
+                break;
+            }
+            runs.push_back(std::move(run));
+        }
+    }
+    if (!good) runs.clear();
+    return runs;
+}
+
+bool prepare_folder(const std::filesystem::path& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) {
+        std::cerr << fmt::format("error: cannot make the folder '{}': {}\n", folder.string(),
+                                 error.message());
+        return false;
+    }
+    for (const char* name : kEvidenceFiles) std::filesystem::remove(folder / name, error);
+    return true;
+}
+
+/// What a run left, or what there is to say of one that left nothing.
+json result_of(const PlannedRun& run, const ChildEnd& end, const RunOptions& options,
+               const ProgramPaths& paths) {
+    std::ifstream file(run.folder / kResultFile);
+    json result = json::parse(file, nullptr, false);
+    const bool whole = !result.is_discarded() && result.is_object();
+    if (whole && end.exit_code == static_cast<int>(verdict_of(result))) return result;
+
+    report::RunResult broken;
+    broken.scenario = run.name;
+    broken.settings.insert(run.point_settings.begin(), run.point_settings.end());
+    broken.seed = options.seed;
+    broken.replay = replay_command(run, options, paths);
+    // Killed on the user's behalf, or never begun: nothing broke.
+    const bool stopped = !end.started || end.signal == SIGINT || end.signal == SIGTERM;
+    broken.verdict = stopped ? Verdict::kError : Verdict::kBroken;
+    broken.failures.push_back(fmt::format("the run ended with {}", end.text()));
+    result = to_json(broken);
+    std::ofstream(run.folder / kResultFile) << result.dump(2) << "\n";
+    return result;
+}
+
+bool write_junit(const RunOptions& options, const json& results) {
+    if (options.junit.empty()) return true;
+    std::ofstream file(options.junit);
+    file << report::junit_report(results);
+    file.close();
+    if (file) return true;
+    std::cerr << fmt::format("error: '{}' cannot be written: {}\n", options.junit,
+                             std::strerror(errno));
+    return false;
+}
+
+/// The parent's half: one process for each run.
+int run_all(const RunOptions& options, const ProgramPaths& paths) {
+    const std::vector<PlannedRun> runs = plan(options, paths);
+    if (runs.empty()) return static_cast<int>(Verdict::kError);
+    RunOptions child_options = options;
+    child_options.progress = options.verbosity >= 0 && is_terminal(STDERR_FILENO) &&
+                             (runs.size() == 1 || options.jobs == 1);
+    std::vector<std::vector<std::string>> commands;
+    for (const PlannedRun& run : runs) {
+        if (!prepare_folder(run.folder)) return static_cast<int>(Verdict::kError);
+        commands.push_back(child_command(run, child_options, paths));
+    }
+
+    json results = json::array();
+    for (std::size_t i = 0; i < runs.size(); i++) results.push_back(nullptr);
+    std::size_t shown = 0;
+    const report::TextOptions text{use_colour(options.colour, STDOUT_FILENO), options.verbosity};
+    run_children(commands, options.jobs, [&](std::size_t index, const ChildEnd& end) {
+        results[index] = result_of(runs[index], end, options, paths);
+        // In the order of the plan, whatever the order in which they end.
+        for (; shown < runs.size() && !results[shown].is_null(); shown++) {
+            const std::string report =
+                report::text_report(results[shown], runs[shown].folder.string(), text);
+            if (options.format == Format::kText) {
+                std::cout << report << std::flush;
+            } else if (verdict_of(results[shown]) != Verdict::kPass) {
+                std::cerr << report::text_report(results[shown], runs[shown].folder.string(),
+                                                 {false, -1});
+            }
+        }
+    });
+
+    if (options.format == Format::kJson) {
+        const bool one = runs.size() == 1;
+        std::cout << (one ? results[0] : results).dump(2) << "\n";
+    }
+    Verdict worst = Verdict::kPass;
+    for (const json& result : results) worst = std::max(worst, verdict_of(result));
+    if (!write_junit(options, results)) worst = std::max(worst, Verdict::kError);
+    return static_cast<int>(worst);
+}
+
+}  // namespace
+
+int run_command(const RunOptions& options, const ProgramPaths& paths) {
+    return run_all(options, paths);
+}
+
+}  // namespace doorbell::cli

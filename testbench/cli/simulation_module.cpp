@@ -1,0 +1,454 @@
+#include "testbench/cli/simulation_module.hpp"
+
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <systemc>
+#include <vector>
+
+#include "hw/base/simulation_clock_module.hpp"
+#include "hw/base/timeline_module.hpp"
+#include "hw/nic/nic_module.hpp"
+#include "testbench/checks/expectations.hpp"
+#include "testbench/checks/file_comparison.hpp"
+#include "testbench/host/host_module.hpp"
+#include "testbench/report/event_stream.hpp"
+#include "testbench/report/log.hpp"
+#include "testbench/report/wire_capture.hpp"
+#include "testbench/wire/link.hpp"
+
+namespace doorbell::cli {
+namespace {
+
+using report::RunResult;
+using report::Verdict;
+
+/// How often a run looks up from simulating. The end of a run is on this grid.
+constexpr Picoseconds kSlice = microseconds(100);
+
+/// Numbers of frames are unique in a run: each NIC counts from a multiple of this.
+constexpr std::uint64_t kFramesPerNic = std::uint64_t{1} << 40;
+
+std::uint64_t cpu_time_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+           static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+GuestConfig guest_config_of(const scenario::Host& host) {
+    GuestConfig config;
+    for (const scenario::Interface& i : host.interfaces) {
+        config.interfaces.push_back({i.nic, i.address, i.prefix_bits, i.mtu_bytes});
+    }
+    for (const scenario::Route& r : host.routes) {
+        config.routes.push_back({r.destination, r.prefix_bits, r.gateway, r.interface, r.metric});
+    }
+    for (const scenario::App& app : host.apps) config.apps.push_back({app.argv, app.start_ps});
+    // The last word counts: a host's own setting stands behind the common one.
+    for (const scenario::Setting& setting : host.settings) {
+        const auto same = [&](const auto& pair) { return pair.first == setting.name; };
+        auto& list = config.settings;
+        list.erase(std::remove_if(list.begin(), list.end(), same), list.end());
+        list.emplace_back(setting.name, setting.value);
+    }
+    return config;
+}
+
+log::Level level_of(int guest_level) {
+    switch (guest_level) {
+        case GUEST_LOG_ERROR:
+            return log::Level::kError;
+        case GUEST_LOG_WARN:
+            return log::Level::kWarn;
+        case GUEST_LOG_INFO:
+            return log::Level::kInfo;
+        default:
+            return log::Level::kDebug;
+    }
+}
+
+/// Listeners of the event stream and of the wire, as the user asked for them.
+class Evidence {
+public:
+    Evidence(EventHub& hub, const Timeline& timeline, const SimulationOptions& options)
+        : hub_(hub) {
+        if (options.capture != Capture::kNone) {
+            capture_ = std::make_unique<report::WireCapture>(
+                options.folder / kCaptureFile, timeline,
+                "doorbell: every frame stands here at both ends of its link; choose one with "
+                "frame.interface_name");
+        }
+        if (options.trace == Trace::kBinary) {
+            trace_ = std::make_unique<report::EventTrace>(options.folder / kTraceFile, hub);
+        }
+        if (options.trace == Trace::kJson) {
+            json_ = std::make_unique<report::EventTraceJson>(options.folder / kJsonTraceFile, hub);
+        }
+        if (options.hash || options.trace != Trace::kNone) {
+            hash_ = std::make_unique<report::EventHash>(hub);
+        }
+        for (EventListener* listener : listeners()) hub_.attach(*listener);
+    }
+
+    [[nodiscard]] report::WireCapture* capture() { return capture_.get(); }
+
+    void finish(RunResult& result) {
+        for (EventListener* listener : listeners()) hub_.detach(*listener);
+        if (hash_) result.trace_hash = hash_->digest();
+        if (capture_) keep(result, "capture", kCaptureFile, capture_->close(), capture_->error());
+        if (trace_) keep(result, "trace", kTraceFile, trace_->close(), trace_->error());
+        if (json_) keep(result, "trace", kJsonTraceFile, json_->close(), json_->error());
+    }
+
+private:
+    static constexpr const char* kCaptureFile = "wire.pcapng";
+    static constexpr const char* kTraceFile = "events.trace";
+    static constexpr const char* kJsonTraceFile = "events.jsonl";
+
+    [[nodiscard]] std::vector<EventListener*> listeners() const {
+        std::vector<EventListener*> list;
+        if (hash_) list.push_back(hash_.get());
+        if (trace_) list.push_back(trace_.get());
+        if (json_) list.push_back(json_.get());
+        return list;
+    }
+
+    static void keep(RunResult& result, const char* kind, const char* file, bool whole, int error) {
+        result.artifacts[kind] = file;
+        if (whole) return;
+        result.verdict = std::max(result.verdict, Verdict::kError);
+        result.failures.push_back(
+            fmt::format("{} could not be written: {}", file, std::strerror(error)));
+    }
+
+    EventHub& hub_;
+    std::unique_ptr<report::WireCapture> capture_;
+    std::unique_ptr<report::EventTrace> trace_;
+    std::unique_ptr<report::EventTraceJson> json_;
+    std::unique_ptr<report::EventHash> hash_;
+};
+
+}  // namespace
+
+struct Simulation::System {
+    System(const scenario::Scenario& what, const SimulationOptions& how, const ProgramPaths& paths)
+        : scenario(what), options(how) {
+        for (const scenario::Host& host : scenario.hosts) add_host(host, paths);
+        for (const scenario::Link& link : scenario.links) add_link(link);
+        for (const scenario::Action& action : scenario.timeline) add_action(action);
+        evidence = std::make_unique<Evidence>(hub, timeline, options);
+        connect_capture();
+    }
+    ~System() {
+        for (const auto& task : actions) timeline.cancel(*task);
+    }
+
+    void add_host(const scenario::Host& host, const ProgramPaths& paths) {
+        const std::size_t index = hosts.size();
+        HostParams params;
+        params.image.path = image_path(paths, host.image, options.scenario_folder).string();
+        params.seed = options.seed;
+        params.stream = index;
+        params.nic_count = static_cast<std::uint32_t>(host.nics.size());
+        params.config = guest_config_of(host);
+        params.log = [this, name = host.name](int level, const std::string& text) {
+            log::write(level_of(level),
+                       fmt::format("[{:.6f} ms] {}: {}", static_cast<double>(clock.now_ps()) / 1e9,
+                                   name, text));
+        };
+        hosts.push_back(std::make_unique<HostModule>(host.name.c_str(), params,
+                                                     EventPort(hub, hub.add_source(host.name))));
+        for (std::uint32_t i = 0; i < host.nics.size(); i++) add_nic(host, i);
+    }
+
+    void add_nic(const scenario::Host& host, std::uint32_t index) {
+        NicParams params;
+        for (const scenario::Param& param : host.nics[index]) {
+            const std::string wrong = set_nic_param(params, param.name, param.value);
+            assert(wrong.empty() && "the decoder has checked it");
+        }
+        const std::uint64_t number = nic_count++;
+        params.seed = options.seed * 0x9e3779b97f4a7c15u + number;
+        params.first_frame_number = number * kFramesPerNic;
+        const std::string name = fmt::format("{}.nic{}", host.name, index);
+        nics.emplace_back();
+        nics.back().host = hosts.size() - 1;
+        nics.back().index = index;
+        nics.back().module =
+            std::make_unique<NicModule>(fmt::format("{}_nic{}", host.name, index).c_str(), frames,
+                                        EventPort(hub, hub.add_source(name)), params);
+        plug(*nics.back().module, hosts.back()->slot(index));
+    }
+
+    static void plug(NicModule& nic, HostSlotModule& slot) {
+        slot.config_socket.bind(nic.config_socket);
+        slot.bar0_socket.bind(nic.bar0_socket);
+        slot.bar2_socket.bind(nic.bar2_socket);
+        slot.bar3_socket.bind(nic.bar3_socket);
+        nic.host_socket.bind(slot.host_socket);
+        nic.inta.bind(slot.inta_export);
+    }
+
+    void add_link(const scenario::Link& link) {
+        NicModule* ends[2] = {&nic_at(link.ends[0]), &nic_at(link.ends[1])};
+        links.push_back(std::make_unique<wire::Link>(
+            std::array<Timeline*, 2>{&ends[0]->timeline(), &ends[1]->timeline()}, frames,
+            EventPort(hub, hub.add_source(link.name)), link.params, options.seed,
+            static_cast<std::uint32_t>(links.size())));
+        for (std::uint32_t i = 0; i < 2; i++) {
+            links.back()->attach(i, ends[i]->endpoint());
+            ends[i]->bind(links.back()->port(i));
+        }
+    }
+
+    NicModule& nic_at(const scenario::LinkEnd& end) {
+        for (Nic& nic : nics) {
+            if (nic.host == end.host && nic.index == end.nic) return *nic.module;
+        }
+        assert(false && "the decoder has checked it");
+        return *nics.front().module;
+    }
+
+    void connect_capture() {
+        if (evidence->capture() == nullptr) return;
+        for (std::size_t i = 0; i < links.size(); i++) {
+            links[i]->tap(&evidence->capture()->add_link(scenario.links[i].end_names,
+                                                         scenario.links[i].params.rate_mbps));
+        }
+    }
+
+    void add_action(const scenario::Action& action) {
+        actions.push_back(std::make_unique<Task>([this, &action] { act(action); }));
+    }
+
+    void act(const scenario::Action& action) {
+        wire::Link& link = *links[action.link];
+        if (action.kind == scenario::ActionKind::kFaults) {
+            for (std::uint32_t direction = 0; direction < 2; direction++) {
+                if (!(direction == 0 ? action.forward : action.backward)) continue;
+                wire::FaultParams faults = link.faults(direction);
+                action.faults.apply(faults);
+                link.set_faults(direction, faults);
+            }
+        } else {
+            link.plug(action.kind == scenario::ActionKind::kCableIn);
+        }
+    }
+
+    // --- the run
+    // ----------------------------------------------------------------------------------
+
+    void simulate(RunResult& result) {
+        clock.start();
+        for (std::size_t i = 0; i < actions.size(); i++) {
+            timeline.schedule(*actions[i], scenario.timeline[i].at_ps);
+        }
+        for (const auto& host : hosts) host->start();
+        Picoseconds end_ps = kNever;
+        while (!clock.stopped() && clock.now_ps() < end_ps) {
+            if (any_panicked()) return;
+            if (end_ps == kNever && apps_done()) {
+                end_ps = clock.now_ps() + scenario.drain_ps;
+                continue;
+            }
+            if (end_ps == kNever && !may_go_on(result)) return;
+            const Picoseconds limit = std::min(end_ps, scenario.timeout_ps);
+            const Picoseconds grid = (clock.now_ps() / kSlice + 1) * kSlice;
+            // Over a stretch in which nothing happens in one step.
+            const Picoseconds next = clock.next_event_time();
+            const Picoseconds jump = next == kNever ? limit : (next + kSlice - 1) / kSlice * kSlice;
+            clock.advance_until(std::min(std::max(grid, jump), std::max(limit, clock.now_ps())));
+            if (end_ps != kNever && clock.now_ps() >= limit) break;
+            if (options.progress) options.progress(clock.now_ps());
+        }
+    }
+
+    /// False, with the reason, when the applications will not end or have had their time.
+    bool may_go_on(RunResult& result) {
+        const bool deadlock = clock.next_event_time() == kNever;
+        if (!deadlock && clock.now_ps() < scenario.timeout_ps) return true;
+        result.verdict = deadlock ? Verdict::kBroken : Verdict::kFail;
+        result.failures.push_back(
+            fmt::format("{} after {} ms of simulated time; still running: {}",
+                        deadlock ? "nothing will ever happen again" : "the time is up",
+                        static_cast<double>(clock.now_ps()) / 1e9, running_apps()));
+        return false;
+    }
+
+    [[nodiscard]] bool apps_done() const {
+        for (std::size_t h = 0; h < hosts.size(); h++) {
+            const auto& statuses = hosts[h]->statuses();
+            for (std::size_t a = 0; a < statuses.size(); a++) {
+                if (!scenario.hosts[h].apps[a].background && !statuses[a]) return false;
+            }
+        }
+        return true;
+    }
+
+    [[nodiscard]] bool any_panicked() const {
+        return std::any_of(hosts.begin(), hosts.end(),
+                           [](const auto& host) { return host->panicked(); });
+    }
+
+    [[nodiscard]] std::string running_apps() const {
+        std::string list;
+        for (std::size_t h = 0; h < hosts.size(); h++) {
+            for (std::size_t a = 0; a < hosts[h]->statuses().size(); a++) {
+                const scenario::App& app = scenario.hosts[h].apps[a];
+                if (app.background || hosts[h]->statuses()[a]) continue;
+                list += (list.empty() ? "" : ", ") +
+                        fmt::format("{} on {}", app.argv[0], scenario.hosts[h].name);
+            }
+        }
+        return list;
+    }
+
+    // --- what it leaves
+    // ---------------------------------------------------------------------------
+
+    void judge(RunResult& result) {
+        for (std::size_t h = 0; h < hosts.size(); h++) {
+            const std::string& name = scenario.hosts[h].name;
+            if (hosts[h]->panicked()) {
+                fail(result, Verdict::kBroken,
+                     fmt::format("the guest of {} panicked: {}", name, hosts[h]->panic_text()));
+            }
+            const auto& statuses = hosts[h]->statuses();
+            for (std::size_t a = 0; a < statuses.size(); a++) {
+                if (!statuses[a] || *statuses[a] == 0) continue;
+                fail(result, Verdict::kFail,
+                     fmt::format("{} on {} ended with status {}", scenario.hosts[h].apps[a].argv[0],
+                                 name, *statuses[a]));
+            }
+        }
+        // Our own model must not send faster than its wire.
+        for (std::size_t i = 0; i < links.size(); i++) {
+            for (const char* direction : {"forward", "backward"}) {
+                const auto* drops = result.metrics.find(
+                    fmt::format("link.{}.{}.drops.rate", scenario.links[i].name, direction));
+                if (drops != nullptr && std::get<std::uint64_t>(*drops) != 0) {
+                    fail(result, Verdict::kBroken,
+                         fmt::format("a NIC sent faster than {} carries", scenario.links[i].name));
+                }
+            }
+        }
+    }
+
+    void verify(RunResult& result) {
+        if (scenario.verifications.empty()) return;
+        bool identical = true;
+        std::uint64_t bytes = 0;
+        for (const scenario::Verification& v : scenario.verifications) {
+            const auto comparison = checks::compare_files(v.input, v.output, options.seed);
+            bytes += comparison.equal_bytes;
+            if (comparison.identical) continue;
+            identical = false;
+            fail(result, Verdict::kFail, comparison.difference);
+        }
+        result.metrics.set("workload.identical", std::uint64_t{identical});
+        result.metrics.set("workload.bytes", bytes);
+    }
+
+    void collect(RunResult& result) {
+        for (std::size_t h = 0; h < hosts.size(); h++) {
+            auto visitor = result.metrics.under(fmt::format("host.{}.", scenario.hosts[h].name));
+            hosts[h]->visit_metrics(visitor);
+            for (const char* table : {"route", "arp", "softirqs", "sockets", "interfaces"}) {
+                if (auto text = hosts[h]->show(table)) {
+                    result.tables[scenario.hosts[h].name][table] = *text;
+                }
+            }
+        }
+        for (const Nic& nic : nics) {
+            auto visitor = result.metrics.under(
+                fmt::format("host.{}.nic{}.", scenario.hosts[nic.host].name, nic.index));
+            nic.module->visit_metrics(visitor);
+        }
+        for (std::size_t i = 0; i < links.size(); i++) {
+            auto visitor = result.metrics.under(fmt::format("link.{}.", scenario.links[i].name));
+            links[i]->visit_metrics(visitor);
+        }
+        result.simulated_ns = clock.now_ps() / 1000;
+        result.kernel_events = timeline.activations();
+        for (const Nic& nic : nics) {
+            result.kernel_events +=
+                nic.module->timeline().activations() + nic.module->thread_resumptions();
+        }
+        for (const auto& host : hosts) result.kernel_events += host->kernel_events();
+        result.metrics.set("run.simulated_ns", result.simulated_ns);
+        result.metrics.set("run.kernel_events", result.kernel_events);
+    }
+
+    void expect(RunResult& result) {
+        result.expectations = checks::evaluate(scenario.expectations, result.metrics);
+        for (const report::ExpectationResult& e : result.expectations) {
+            if (e.passed) continue;
+            fail(result, Verdict::kFail,
+                 fmt::format("expected {}, it is {}", e.text,
+                             e.actual ? report::to_string(*e.actual) : "not a metric of this run"));
+        }
+    }
+
+    static void fail(RunResult& result, Verdict verdict, std::string why) {
+        result.verdict = std::max(result.verdict, verdict);
+        result.failures.push_back(std::move(why));
+    }
+
+    struct Nic {
+        std::size_t host = 0;
+        std::uint32_t index = 0;
+        std::unique_ptr<NicModule> module;
+    };
+
+    // Frames go back to their pool from everything below it.
+    const scenario::Scenario& scenario;
+    const SimulationOptions& options;
+    FramePool frames;
+    EventHub hub;
+    SimulationClock clock;
+    TimelineModule timeline{"scenario"};
+    std::vector<std::unique_ptr<HostModule>> hosts;
+    std::vector<Nic> nics;
+    std::uint64_t nic_count = 0;
+    std::vector<std::unique_ptr<wire::Link>> links;
+    std::vector<std::unique_ptr<Task>> actions;
+    std::unique_ptr<Evidence> evidence;
+};
+
+Simulation::Simulation(const scenario::Scenario& scenario, const SimulationOptions& options,
+                       const ProgramPaths& paths)
+    : system_(std::make_unique<System>(scenario, options, paths)) {}
+
+Simulation::~Simulation() = default;
+
+void Simulation::run(RunResult& result) {
+    System& s = *system_;
+    result.seed = s.options.seed;
+    result.verdict = Verdict::kPass;
+    for (const auto& host : s.hosts) {
+        if (host->error().empty()) continue;
+        System::fail(result, Verdict::kError, host->error());
+        return;
+    }
+    const std::uint64_t started_ns = cpu_time_ns();
+    try {
+        s.simulate(result);
+    } catch (const std::exception& error) {
+        System::fail(
+            result, Verdict::kBroken,
+            fmt::format("the model broke at {} ns: {}", s.clock.now_ps() / 1000, error.what()));
+    }
+    result.host_cpu_ns = cpu_time_ns() - started_ns;
+    s.collect(result);
+    s.evidence->finish(result);
+    s.judge(result);
+    s.verify(result);
+    s.expect(result);
+}
+
+}  // namespace doorbell::cli

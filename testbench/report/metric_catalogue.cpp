@@ -1,0 +1,89 @@
+#include "testbench/report/metric_catalogue.hpp"
+
+#include <fmt/format.h>
+
+namespace doorbell::report {
+namespace {
+
+std::string replaced(std::string text, std::string_view placeholder, const std::string& value) {
+    const std::size_t at = text.find(placeholder);
+    return at == std::string::npos ? text : text.replace(at, placeholder.size(), value);
+}
+
+bool has(const std::string& pattern, std::string_view placeholder) {
+    return pattern.find(placeholder) != std::string::npos;
+}
+
+std::vector<std::string> numbers(std::uint32_t count) {
+    std::vector<std::string> list;
+    for (std::uint32_t i = 0; i < count; i++) list.push_back(std::to_string(i));
+    return list;
+}
+
+/// One name for each value, or the pattern itself when it does not vary.
+void expand(const std::string& pattern, std::string_view placeholder,
+            const std::vector<std::string>& values, std::vector<std::string>& names) {
+    if (!has(pattern, placeholder)) {
+        names.push_back(pattern);
+        return;
+    }
+    for (const std::string& value : values) names.push_back(replaced(pattern, placeholder, value));
+}
+
+void add_guest(const RunShape& shape, const RunShape::Host& host, std::vector<std::string>& names) {
+    // Linux's softirq vectors, as in /proc/softirqs.
+    static const std::vector<std::string> kVectors = {"hi",      "timer",    "net_tx",  "net_rx",
+                                                      "block",   "irq_poll", "tasklet", "sched",
+                                                      "hrtimer", "rcu"};
+    const std::pair<std::string_view, std::vector<std::string>> placeholders[] = {
+        {"<n>", numbers(host.nics)},
+        {"<i>", numbers(host.apps)},
+        {"<VECTOR>", kVectors},
+        {"<NAME>", shape.statistics}};
+    for (const MetricDescription& row : host.guest) {
+        std::vector<std::string> list = {"host." + host.name + "." + row.pattern};
+        for (const auto& [placeholder, values] : placeholders) {
+            std::vector<std::string> longer;
+            for (const std::string& pattern : list) expand(pattern, placeholder, values, longer);
+            list = std::move(longer);
+        }
+        names.insert(names.end(), list.begin(), list.end());
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> metric_names(const RunShape& shape) {
+    std::vector<std::string> names;
+    for (const MetricDescription& row : metric_catalogue()) {
+        if (has(row.pattern, "<l>")) {
+            expand(row.pattern, "<l>", shape.links, names);
+        } else if (has(row.pattern, "<h>")) {
+            for (const RunShape::Host& host : shape.hosts) {
+                expand(replaced(row.pattern, "<h>", host.name), "<i>", numbers(host.nics), names);
+            }
+        } else if (shape.verifies || row.pattern.compare(0, 9, "workload.") != 0) {
+            names.push_back(row.pattern);
+        }
+    }
+    for (const RunShape::Host& host : shape.hosts) add_guest(shape, host, names);
+    return names;
+}
+
+std::string metric_catalogue_text(const std::vector<MetricDescription>& guest) {
+    std::string text =
+        "Metrics of a run, as they stand in result.json and in [[expect]]. <h> is a host, <i> the\n"
+        "number of a NIC, <l> a link. Counters count from the start of the run.\n\n";
+    const auto add = [&](const std::string& name, const MetricDescription& row) {
+        text += fmt::format("{:<50} {}{}{}\n", name, row.description, row.unit.empty() ? "" : ", ",
+                            row.unit);
+    };
+    for (const MetricDescription& row : metric_catalogue()) add(row.pattern, row);
+    text +=
+        "\nMetrics of the guest image. <n> is the number of a NIC, <i> of an application of the\n"
+        "host, <VECTOR> a softirq, <NAME> a statistic by its datasheet name.\n\n";
+    for (const MetricDescription& row : guest) add("host.<h>." + row.pattern, row);
+    return text;
+}
+
+}  // namespace doorbell::report
