@@ -168,6 +168,14 @@ struct Simulation::System {
 
     void add_nic(const scenario::Host& host, std::uint32_t index) {
         NicParams params;
+        // Locally administered, the host counted from 1: 02:00:00:00:01:00 is the first NIC of the
+        // first host. A scenario may say otherwise.
+        params.nvm.mac_address = {0x02,
+                                  0,
+                                  0,
+                                  0,
+                                  static_cast<std::uint8_t>(hosts.size()),
+                                  static_cast<std::uint8_t>(index)};
         for (const scenario::Param& param : host.nics[index]) {
             const std::string wrong = set_nic_param(params, param.name, param.value);
             assert(wrong.empty() && "the decoder has checked it");

@@ -26,7 +26,9 @@ const std::vector<SchemaSection>& schema_sections() {
          "the run's output folder, ${seed} its seed.",
          true},
         {"nic", "[nic]",
-         "Parameters of every NIC by their dotted names; see `doorbell describe nic`.", true},
+         "Parameters of every NIC by their dotted names; see `doorbell describe nic`. Unless "
+         "nvm.mac_address says otherwise, NIC N of the Mth host (from 1) is 02:00:00:00:MM:NN.",
+         true},
         {"settings", "[settings]",
          "Settings of every guest (driver, kernel, CPU costs) by their dotted names; see `doorbell "
          "describe guest`.",
