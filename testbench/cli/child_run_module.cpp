@@ -29,7 +29,7 @@ std::string resolved_text(const scenario::ScenarioFile& file, std::size_t point,
     text += "\n# Parameters of a NIC that stand nowhere above have these values:\n";
     const NicParams defaults;
     for (const NicParam& param : nic_param_table()) {
-        text += fmt::format("#   {} = {}\n", param.name, to_string(param.get(defaults)));
+        text += fmt::format("#   {} = {}\n", param.name, to_string(get_nic_param(defaults, param)));
     }
     return text;
 }

@@ -42,10 +42,16 @@ template <class T>
 CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value,
                         const std::map<std::string, T>& words, const std::string& description) {
     std::string list;
-    for (const auto& [word, ignored] : words) list += (list.empty() ? "" : "|") + word;
-    return app.add_option(name, value, description)
-        ->transform(CLI::Transformer(words, CLI::ignore_case).description(""))
-        ->check(CLI::IsMember(words).description(""))
+    std::vector<std::string> names;
+    for (const auto& [word, ignored] : words) {
+        list += (list.empty() ? "" : "|") + word;
+        names.push_back(word);
+    }
+    return app
+        .add_option_function<std::string>(
+            name, [&value, &words](const std::string& word) { value = words.at(word); },
+            description)
+        ->check(CLI::IsMember(names).description(""))
         ->type_name(list);
 }
 
@@ -144,7 +150,7 @@ std::unique_ptr<CLI::App> make_command_line(CommandLine& line) {
     app->footer(kExamples);
     app->require_subcommand(1);
     app->set_version_flag("--version", std::string("doorbell ") + DOORBELL_VERSION);
-    app->failure_message(CLI::FailureMessage::help);
+    app->failure_message(CLI::FailureMessage::simple);
     add_run(*app, line.run);
     add_others(*app, line);
     return app;

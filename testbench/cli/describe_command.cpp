@@ -26,6 +26,8 @@ void describe_nic() {
         std::string range;
         if (param.kind == NicParamKind::kInteger) {
             range = fmt::format("{}..{}", param.minimum, param.maximum);
+        } else if (param.kind == NicParamKind::kPowerOfTwo) {
+            range = fmt::format("a power of two, {}..{}", param.minimum, param.maximum);
         } else if (param.kind == NicParamKind::kChoice) {
             range = param.choices;
         } else if (param.kind == NicParamKind::kBoolean) {
@@ -35,7 +37,7 @@ void describe_nic() {
         }
         if (!param.unit.empty()) range += fmt::format(" {}", param.unit);
         std::cout << fmt::format("\n{}  ({}, default {})\n    {}\n", param.name, range,
-                                 to_string(param.get(defaults)), param.description);
+                                 to_string(get_nic_param(defaults, param)), param.description);
     }
 }
 

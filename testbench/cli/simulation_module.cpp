@@ -182,7 +182,7 @@ struct Simulation::System {
         }
         const std::uint64_t number = nic_count++;
         params.seed = options.seed * 0x9e3779b97f4a7c15u + number;
-        params.first_frame_number = number * kFramesPerNic;
+        params.rings.first_frame_number = number * kFramesPerNic;
         const std::string name = fmt::format("{}.nic{}", host.name, index);
         nics.emplace_back();
         nics.back().host = hosts.size() - 1;
