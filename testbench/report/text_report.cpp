@@ -94,7 +94,10 @@ std::string metric_lines(const json& metrics, bool all, const Painter& paint) {
         if (all) return true;
         // A drop is worth a line whenever it happened.
         const bool drop = name.find("drops.") != std::string::npos && value != 0;
-        return drop || is_highlight(name);
+        // That nothing was retransmitted is news; that a host received nothing is not.
+        const bool zero_is_news =
+            ends_with(name, "retransmissions_segments") || name.compare(0, 9, "workload.") == 0;
+        return drop || (is_highlight(name) && (value != 0 || zero_is_news));
     };
     for (const auto& [name, value] : metrics.items()) {
         if (wanted(name, value)) width = std::max(width, name.size());
