@@ -1,5 +1,6 @@
 #include "testbench/cli/program_knowledge.hpp"
 
+#include <algorithm>
 #include <string_view>
 
 #include "hw/nic/nic_params.hpp"
@@ -19,13 +20,23 @@ std::vector<scenario::Documented> documented(const guest_description* row) {
     return list;
 }
 
-/// The chip's statistics by their datasheet names.
+/// The chip's statistics by their datasheet names; a counter in two registers (GORCL, GORCH) goes
+/// by what they have in common.
 std::vector<std::string> statistics() {
     const regs::Contract& contract = regs::i82574l::kContract;
     std::vector<std::string> names;
     for (std::uint32_t i = 0; i < contract.register_count; i++) {
         const regs::Register& reg = *contract.registers[i];
         if (std::string_view(reg.group) == "statistics") names.emplace_back(reg.name);
+    }
+    const std::vector<std::string> rows = names;
+    for (const std::string& row : rows) {
+        const std::string common = row.substr(0, row.size() - 1);
+        if (row.back() != 'L') continue;
+        const auto high = std::find(names.begin(), names.end(), common + "H");
+        if (high == names.end()) continue;
+        names.erase(high);
+        *std::find(names.begin(), names.end(), row) = common;
     }
     return names;
 }

@@ -10,6 +10,9 @@ std::string replaced(std::string text, std::string_view placeholder, const std::
     return at == std::string::npos ? text : text.replace(at, placeholder.size(), value);
 }
 
+/// Lines an interrupt controller may have to count for: what it can give.
+constexpr std::uint32_t kLines = 64;
+
 bool has(const std::string& pattern, std::string_view placeholder) {
     return pattern.find(placeholder) != std::string::npos;
 }
@@ -60,7 +63,12 @@ std::vector<std::string> metric_names(const RunShape& shape) {
             expand(row.pattern, "<l>", shape.links, names);
         } else if (has(row.pattern, "<h>")) {
             for (const RunShape::Host& host : shape.hosts) {
-                expand(replaced(row.pattern, "<h>", host.name), "<i>", numbers(host.nics), names);
+                const std::string pattern = replaced(row.pattern, "<h>", host.name);
+                if (has(pattern, "<k>")) {
+                    expand(pattern, "<k>", numbers(kLines), names);
+                } else {
+                    expand(pattern, "<i>", numbers(host.nics), names);
+                }
             }
         } else if (shape.verifies || row.pattern.compare(0, 9, "workload.") != 0) {
             names.push_back(row.pattern);

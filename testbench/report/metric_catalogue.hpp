@@ -10,7 +10,7 @@
 namespace doorbell::report {
 
 struct MetricDescription {
-    /// <h> a host, <i> a NIC's number, <l> a link; nothing else varies.
+    /// <h> a host, <i> a NIC's number, <k> an interrupt line, <l> a link; nothing else varies.
     std::string pattern;
     std::string unit;
     std::string description;

@@ -143,6 +143,9 @@ const std::vector<MetricDescription>& metric_catalogue() {
         {"host.<h>.irq.delivered", "", "Interrupts the controller told the CPU"},
         {"host.<h>.irq.merged", "", "Messages that met one still waiting"},
         {"host.<h>.irq.spurious", "", "Messages nobody had asked for"},
+        {"host.<h>.irq.line<k>.delivered", "",
+         "Interrupts of one line of the controller, counted in the order in which the guest asked "
+         "for them"},
         {"host.<h>.threads.resumptions", "", "Resumptions of guest threads"},
         {"host.<h>.threads.live", "", "Guest threads at the end"},
         {"link.<l>.forward.frames", "", "Frames sent from the first end to the second"},

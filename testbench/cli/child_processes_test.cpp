@@ -1,0 +1,69 @@
+#include "testbench/cli/child_processes.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <map>
+
+namespace doorbell::cli {
+namespace {
+
+std::vector<std::string> shell(const std::string& script) {
+    return {"/bin/sh", "-c", script};
+}
+
+std::map<std::size_t, ChildEnd> run(const std::vector<std::vector<std::string>>& commands,
+                                    unsigned jobs) {
+    std::map<std::size_t, ChildEnd> ends;
+    run_children(commands, jobs, [&](std::size_t index, const ChildEnd& end) {
+        EXPECT_TRUE(ends.emplace(index, end).second) << index << " ended twice";
+    });
+    return ends;
+}
+
+TEST(ChildProcessesTest, EveryChildEndsOnceWithItsOwnCode) {
+    const auto ends = run({shell("exit 0"), shell("exit 3"), shell("exit 7")}, 2);
+    ASSERT_EQ(ends.size(), 3u);
+    EXPECT_EQ(ends.at(0).exit_code, 0);
+    EXPECT_EQ(ends.at(1).exit_code, 3);
+    EXPECT_EQ(ends.at(2).exit_code, 7);
+}
+
+TEST(ChildProcessesTest, ASignalIsNoExitCode) {
+    const auto ends = run({shell("kill -ABRT $$")}, 1);
+    EXPECT_EQ(ends.at(0).exit_code, -1);
+    EXPECT_EQ(ends.at(0).signal, SIGABRT);
+    EXPECT_EQ(ends.at(0).text(), "signal 6 (Aborted)");
+}
+
+TEST(ChildProcessesTest, AProgramThatIsNotThereWasNotStarted) {
+    const auto ends = run({{"/nonexistent/program"}, shell("exit 0")}, 1);
+    EXPECT_FALSE(ends.at(0).started);
+    EXPECT_TRUE(ends.at(1).started);
+}
+
+TEST(ChildProcessesTest, NoMoreRunAtATimeThanJobs) {
+    // Each child counts the others by files in a folder of theirs.
+    char name[] = "/tmp/doorbell-jobs-XXXXXX";
+    const std::string folder = mkdtemp(name);
+    const std::string script = "touch " + folder + "/$$; ls " + folder + " | wc -l >> " + folder +
+                               ".counts; sleep 0.05; rm " + folder + "/$$";
+    run(std::vector<std::vector<std::string>>(8, shell(script)), 3);
+    const auto check =
+        run({shell("sort -n " + folder + ".counts | tail -1 | grep -qx '[123]'")}, 1);
+    EXPECT_EQ(check.at(0).exit_code, 0);
+    run({shell("rm -r " + folder + " " + folder + ".counts")}, 1);
+}
+
+TEST(ChildProcessesTest, AnInterruptIsPassedOnAndNothingNewIsStarted) {
+    const std::string parent = std::to_string(getpid());
+    const auto ends = run({shell("kill -INT " + parent + "; exec sleep 10"), shell("exit 0")}, 1);
+    EXPECT_EQ(ends.at(0).signal, SIGINT);
+    EXPECT_FALSE(ends.at(1).started);
+}
+
+}  // namespace
+}  // namespace doorbell::cli

@@ -1,0 +1,261 @@
+"""The program from outside: exit codes, messages, what it prints and what it leaves behind."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+import xml.etree.ElementTree
+
+from harness import BINARY, Acceptance
+
+SCENARIOS = pathlib.Path(__file__).resolve().parent.parent / "scenarios"
+SMALL = ("--set", "workload.bytes=20000")
+
+
+def doorbell(*arguments, cwd=None, env=None):
+    return subprocess.run([str(BINARY), *arguments], capture_output=True, text=True, timeout=300,
+                          cwd=cwd, env={**os.environ, **(env or {})})
+
+
+class ExitCodes(Acceptance):
+    def scenario(self, *changes):
+        text = (SCENARIOS / "tcp_file.toml").read_text()
+        for old, new in changes:
+            self.assertIn(old, text)
+            text = text.replace(old, new, 1)
+        path = self.folder / "mine.toml"
+        path.write_text(text)
+        return str(path)
+
+    def test_0_when_everything_holds(self):
+        self.assertEqual(self.run_doorbell("tcp_file", *SMALL).code, 0)
+
+    def test_1_when_an_expectation_does_not_hold_and_the_replay_command_fails_again(self):
+        mine = self.scenario(("value = 1\n", "value = 0\n"))
+        done = doorbell("run", mine, *SMALL, "--seed", "5", "--out", str(self.folder / "o"),
+                        env={"DOORBELL_COMMAND": str(BINARY)})
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("FAIL workload.identical == 0: it is 1", done.stdout)
+        replay = [line for line in done.stdout.splitlines() if "replay:" in line]
+        self.assertEqual(len(replay), 1)
+        command = replay[0].split("replay:")[1].strip()
+        again = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=300,
+                               cwd=self.folder)
+        self.assertEqual(again.returncode, 1, again.stderr)
+        result = json.loads((self.folder / "out/tcp_file/result.json").read_text())
+        self.assertEqual((result["seed"], result["metrics"]["workload.bytes"]), (5, 20000))
+
+    def test_1_when_the_time_is_up_and_it_says_who_still_runs(self):
+        run = self.run_doorbell("tcp_file", "--set", "scenario.timeout_ms=85")
+        self.assertEqual(run.code, 1, run.explain())
+        self.assertIn("the time is up", run.stderr)
+        self.assertIn("tcp_send on a", run.stderr)
+
+    def test_1_when_the_output_differs_even_if_nothing_was_expected_of_it(self):
+        text = self.scenario(('output = "${workload.output}"', 'output = "/dev/null"'))
+        bare = pathlib.Path(text).read_text()
+        start = bare.index('[[expect]]\nmetric = "workload.identical"')
+        end = bare.index("[[expect]]", start + 1)
+        pathlib.Path(text).write_text(bare[:start] + bare[end:])
+        run = self.run_doorbell(text, *SMALL)
+        self.assertEqual(run.code, 1, run.explain())
+        self.assertEqual(run.metric("workload.identical"), 0)
+        self.assertIn("shorter", run.stderr)
+
+    def test_2_for_usage(self):
+        for arguments in (("run",), ("run", "ping", "--seed", "x"), ("frobnicate",), ("run", "ping",
+                          "--capture", "most"), ("regs", "TDTX"), ("describe", "pnig")):
+            done = doorbell(*arguments)
+            self.assertEqual(done.returncode, 2, f"{arguments}: {done.stdout}{done.stderr}")
+            self.assertTrue(done.stderr)
+
+    def test_2_for_a_mistake_in_the_scenario_and_nothing_runs(self):
+        mine = self.scenario(('metric = "workload.identical"', 'metric = "workload.identcal"'))
+        out = self.folder / "o"
+        done = doorbell("run", mine, "ping", "--out", str(out))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("mine.toml:", done.stderr)
+        self.assertIn("did you mean 'workload.identical'?", done.stderr)
+        self.assertFalse(out.exists())
+
+    def test_2_for_a_misspelt_set_with_the_column(self):
+        done = doorbell("run", "tcp_file", "--set", "settings.driver.tx_rng=8")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--set settings.driver.tx_rng=8:17: error:", done.stderr)
+        self.assertIn("did you mean 'driver.tx_ring'?", done.stderr)
+
+    def test_2_for_a_scenario_that_is_not_there_with_a_suggestion(self):
+        done = doorbell("run", "tcp_flie")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("did you mean 'tcp_file'?", done.stderr)
+
+    def test_2_for_a_value_the_guest_refuses(self):
+        run = self.run_doorbell("ping", "--set", "settings.driver.tx_ring=9")
+        self.assertIn(run.code, (2, 3), run.explain())
+        self.assertIn("tx_ring", run.stderr)
+
+    def test_3_when_the_process_dies_and_the_replay_command_is_shown(self):
+        # The capture outgrows what the system lets a file have: SIGXFSZ, where an assertion of the
+        # model would be SIGABRT.
+        done = subprocess.run(
+            ["bash", "-c", "ulimit -c 0 -f 4000; exec \"$0\" \"$@\"", str(BINARY), "run", "tcp_file",
+             "--out", str(self.folder / "o")], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertIn("BROKEN tcp_file", done.stdout)
+        self.assertIn("the run ended with signal", done.stdout)
+        self.assertIn("replay:", done.stdout)
+        self.assertEqual(json.loads((self.folder / "o/result.json").read_text())["verdict"], "broken")
+
+
+class Output(Acceptance):
+    FIELDS = {"scenario": str, "settings": dict, "seed": int, "verdict": str, "failures": list,
+              "simulated_ns": int, "host_cpu_ns": int, "kernel_events": int, "metrics": dict,
+              "expectations": list, "artifacts": dict, "tables": dict, "replay": str}
+
+    def test_the_json_has_every_field_and_is_what_the_file_holds(self):
+        run = self.passes("tcp_file", *SMALL, "--hash")
+        for field, kind in self.FIELDS.items():
+            self.assertIsInstance(run.result[field], kind, field)
+        self.assertRegex(run.result["trace_hash"], "^[0-9a-f]{32}$")
+        self.assertEqual(json.loads((run.folder / "result.json").read_text()), run.result)
+        for name in run.result["artifacts"].values():
+            self.assertTrue((run.folder / name).exists(), name)
+        for expectation in run.result["expectations"]:
+            self.assertEqual(set(expectation), {"text", "why", "actual", "limit", "passed"})
+        self.assertIn("10.0.0.0", run.result["tables"]["a"]["route"])
+        self.assertGreater(run.result["kernel_events"], 100)
+
+    def test_every_metric_of_a_run_is_documented_and_every_documented_one_is_there(self):
+        # `check` knows the catalogue: an expectation on each name must decode, and hold a value.
+        run = self.passes("two_nics_routing")
+        text = (SCENARIOS / "two_nics_routing.toml").read_text()
+        path = self.folder / "all.toml"
+        path.write_text(text + "".join(
+            f'\n[[expect]]\nmetric = "{name}"\nop = ">="\nvalue = 0\n'
+            for name in run.result["metrics"]))
+        checked = doorbell("check", str(path))
+        self.assertEqual(checked.returncode, 0, checked.stderr[:3000])
+
+        names = "\n".join(run.result["metrics"])
+        missing = []
+        for line in doorbell("describe", "metrics").stdout.splitlines():
+            pattern = line.split("  ")[0].split(" ")[0]
+            if not pattern.startswith(("host.", "link.", "run.", "workload.")):
+                continue
+            regex = re.sub("<(h|l|VECTOR|NAME)>", r"\\w+", re.escape(pattern))
+            regex = re.sub("<(i|n|k)>", r"\\d+", regex)
+            if not re.search(f"^{regex}$", names, re.MULTILINE):
+                missing.append(pattern)
+        self.assertEqual(missing, [], "documented, but no run has it")
+
+    def test_a_sweep_is_an_array_and_its_code_the_worst(self):
+        text = (SCENARIOS / "interrupt_moderation.toml").read_text()
+        path = self.folder / "sweep.toml"
+        path.write_text(text.replace("bytes = 2_000_000", "bytes = 20_000") +
+                        "workload.limit = [0, 1]\n")
+        content = path.read_text().replace("[workload]\n", "[workload]\nlimit = 1\n", 1)
+        path.write_text(content.replace("value = 1\n", 'value = "${workload.limit}"\n', 1))
+        run = self.run_doorbell(str(path), "--jobs", "2")
+        self.assertEqual(run.code, 1, run.explain())
+        self.assertEqual(len(run.result), 8)
+        self.assertEqual([r["verdict"] for r in run.result], ["fail", "pass"] * 4)
+        itr = [r["settings"]["settings.driver.itr"] for r in run.result]
+        self.assertEqual(itr, ["0", "0", "40", "40", "200", "200", "800", "800"])
+
+    def test_the_runs_of_a_sweep_do_not_depend_on_the_number_of_jobs(self):
+        hashes = []
+        for jobs in ("1", "3"):
+            run = self.passes("scatter_gather", "--hash", "--jobs", jobs, "--capture", "none")
+            hashes.append([r["trace_hash"] for r in run.result])
+        self.assertEqual(hashes[0], hashes[1])
+        self.assertEqual(len(set(hashes[0])), 4)
+
+    def test_listeners_do_not_change_what_happens(self):
+        plain = self.passes("tcp_file", *SMALL, "--capture", "none")
+        observed = self.passes("tcp_file", *SMALL, "--trace=json", "--hash", "--capture", "all")
+        ignored = ("result", "artifacts", "host_cpu_ns", "trace_hash")
+        for run in (plain, observed):
+            for key in ignored:
+                run.result.pop(key, None)
+        self.assertEqual(plain.result["metrics"], observed.result["metrics"])
+        self.assertEqual(plain.result["kernel_events"], observed.result["kernel_events"])
+
+    def test_the_resolved_configuration_runs_the_same(self):
+        first = self.passes("tcp_file", *SMALL, "--seed", "3", "--hash",
+                            "--set", "host.b.settings.driver.itr=50")
+        again = self.passes(str(first.folder / "resolved.toml"), "--seed", "3", "--hash")
+        self.assertEqual(first.result["trace_hash"], again.result["trace_hash"])
+
+    def test_junit_names_every_run(self):
+        junit = self.folder / "junit.xml"
+        self.run_doorbell("ping", "scatter_gather", "--junit", str(junit))
+        suite = xml.etree.ElementTree.parse(junit).getroot().find("testsuite")
+        self.assertEqual(suite.get("tests"), "5")
+        self.assertEqual(suite.get("failures"), "0")
+
+    def test_an_older_runs_evidence_is_not_taken_for_this_ones(self):
+        folder = self.folder / "o"
+        doorbell("run", "ping", "--out", str(folder), "--trace")
+        self.assertTrue((folder / "events.trace").exists())
+        doorbell("run", "ping", "--out", str(folder), "--capture", "none")
+        self.assertFalse((folder / "events.trace").exists())
+        self.assertFalse((folder / "wire.pcapng").exists())
+
+    def test_no_colour_unless_asked_for_and_quiet_is_one_line(self):
+        plain = doorbell("run", "ping", "--out", str(self.folder / "a"))
+        self.assertNotIn("\x1b", plain.stdout)
+        colour = doorbell("run", "ping", "--out", str(self.folder / "b"), "--color", "always")
+        self.assertIn("\x1b[32mPASS", colour.stdout)
+        quiet = doorbell("run", "ping", "--out", str(self.folder / "c"), "-q")
+        self.assertEqual(len(quiet.stdout.splitlines()), 1)
+
+
+class Commands(unittest.TestCase):
+    def test_list_names_every_scenario_that_ships(self):
+        expected = sorted(path.stem for path in SCENARIOS.glob("*.toml"))
+        self.assertEqual(doorbell("list", "--names").stdout.split(), expected)
+        listed = json.loads(doorbell("list", "--format", "json").stdout)
+        self.assertEqual([item["name"] for item in listed], expected)
+
+    def test_describe_documents_each_topic(self):
+        for topic, word in (("scenario", "timeout_ms"), ("metrics", "host.<h>.nic<i>.tx.frames"),
+                            ("metrics", "host.<h>.tcp.goodput_bps"),
+                            ("nic", "phy.autonegotiation_ms"), ("guest", "tcp_send"),
+                            ("events", "doorbell(direction, queue, tail, pending)"),
+                            ("two_nics_routing", "172.16.7.0/24 via 10.2.0.2")):
+            done = doorbell("describe", topic)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(word, done.stdout)
+
+    def test_check_accepts_what_ships_and_refuses_a_mistake(self):
+        names = doorbell("list", "--names").stdout.split()
+        self.assertEqual(doorbell("check", *names).returncode, 0)
+        self.assertEqual(doorbell("check", "ping", "--set", "nic.phy.autoneg=1").returncode, 2)
+
+    def test_regs_decodes_a_value(self):
+        done = doorbell("regs", "TCTL", "0x0003f0fa")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("EN", done.stdout)
+        decoded = json.loads(doorbell("regs", "TCTL", "0x0003f0fa", "--format", "json").stdout)
+        fields = {field["name"]: field["value"] for field in decoded[0]["fields"]}
+        self.assertEqual((fields["EN"], fields["PSP"], fields["CT"]), (1, 1, 15))
+
+    def test_completion_is_a_script_the_shell_accepts(self):
+        script = doorbell("completion", "bash")
+        self.assertEqual(script.returncode, 0)
+        asked = subprocess.run(
+            ["bash", "-c", script.stdout + "\nCOMP_WORDS=(doorbell run --see); COMP_CWORD=2; "
+             "_doorbell; echo ${COMPREPLY[@]}"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(asked.stdout.strip(), "--seed", asked.stderr)
+        for shell in ("zsh", "fish"):
+            self.assertIn("doorbell", doorbell("completion", shell).stdout)
+
+    def test_help_teaches_with_examples(self):
+        for arguments in (("--help",), ("run", "--help")):
+            text = doorbell(*arguments).stdout
+            self.assertIn("--set workload", text)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
