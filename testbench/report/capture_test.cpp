@@ -79,7 +79,7 @@ struct Captured {
     explicit Captured(std::uint32_t corrupt_ppm, std::uint64_t frames = 40) {
         wire::LinkParams params;
         params.faults[0].corrupt_ppm = corrupt_ppm;
-        wire::Link link({&timeline, &timeline}, pool, {}, params, 1, 0);
+        wire::Link link(timeline, pool, {}, params, 1, 0);
         link.attach(0, left);
         link.attach(1, right);
         WireCapture capture(file, timeline, "made by a test");

@@ -64,7 +64,7 @@ public:
 TEST(MetricCatalogueTest, DocumentsExactlyWhatALinkCounts) {
     ManualTimeline timeline;
     FramePool pool;
-    const wire::Link link({&timeline, &timeline}, pool, {}, {}, 1, 0);
+    const wire::Link link(timeline, pool, {}, {}, 1, 0);
     Names counted;
     link.visit_metrics(counted);
     std::set<std::string> documented;

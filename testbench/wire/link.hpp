@@ -49,6 +49,11 @@ public:
     /// so that the wire costs no activation of its own.
     Link(const std::array<Timeline*, 2>& timelines, FramePool& frames, EventPort events,
          const LinkParams& params, std::uint64_t seed, std::uint32_t link_index);
+    /// Both ends on one timeline.
+    Link(Timeline& timeline, FramePool& frames, EventPort events, const LinkParams& params,
+         std::uint64_t seed, std::uint32_t link_index)
+        : Link(std::array<Timeline*, 2>{&timeline, &timeline}, frames, events, params, seed,
+               link_index) {}
     ~Link();
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;

@@ -16,8 +16,7 @@ using testing::ElementsAre;
 class LinkTest : public testing::Test {
 protected:
     explicit LinkTest(LinkParams params = {})
-        : link({&timeline, &timeline}, pool, EventPort(hub, hub.add_source("wire0")), params, 1,
-               0) {
+        : link(timeline, pool, EventPort(hub, hub.add_source("wire0")), params, 1, 0) {
         hub.attach(listener);
         link.attach(0, left);
         link.attach(1, right);
