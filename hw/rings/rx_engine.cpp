@@ -285,6 +285,7 @@ void RxEngine::check_threshold(std::uint32_t queue, std::uint32_t before) {
 /// Specification 5.9. What stays behind is flushed when RDTR or RADV expires.
 void RxEngine::write_back(std::uint32_t queue, bool frame_end) {
     DescriptorRing& ring = *rings_[queue];
+    if (ring.stopped()) return;  // Data may be missing: nothing more is reported as received.
     const std::uint32_t threshold = ring.thresholds().write_back;
     const bool at_once = frame_end && (config_.immediate || threshold == 0);
     if (at_once || (threshold > 0 && ring.unwritten() >= threshold)) ring.write_back();
@@ -347,7 +348,9 @@ void RxEngine::ring_stopped(std::uint32_t) {}
 
 void RxEngine::flush_write_backs() {
     if (!state_.bus_master) return;
-    for (DescriptorRing* ring : rings_) ring->write_back();
+    for (DescriptorRing* ring : rings_) {
+        if (!ring->stopped()) ring->write_back();
+    }
 }
 
 bool RxEngine::write_backs_pending() const {

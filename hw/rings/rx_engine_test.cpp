@@ -415,25 +415,34 @@ TEST(RxEngine, KeepsEveryFrameWhileTheRingWraps) {
     EXPECT_LE(bench.frames.made(), 30u);
 }
 
-TEST(RxEngine, ReportsContentInExtendedDescriptors) {
-    // A TCP acknowledgement without payload; addresses, ports and sequence numbers are free.
-    Bytes frame = {
-        0x02, 0, 0, 0,  0,    1,    2,    0,    0,    0,    0,    2,    0x08, 0x00,  // Ethernet
-        0x45, 0, 0, 40, 0x12, 0x34, 0x40, 0,    64,   6,    0x14, 0x97,              // IPv4
-        10,   0, 0, 1,  10,   0,    0,    2,    0x04, 0xd2, 0x16, 0x2e, 0,    0,
-        0,    1, 0, 0,  0,    2,    0x50, 0x10, 0x20, 0x00, 0x4f, 0x7a, 0,    0};
-    // Checksums computed by hand (RFC 1071): 4500+0028+1234+4000+4006+0a00+0001+0a00+0002 = 0xEB65
-    // ...and its complement 0x149A.
-    frame[24] = 0x14;
-    frame[25] = 0x9a;
-    // TCP: pseudo 0a00+0001+0a00+0002+0006+0014 = 141D; segment 04d2+162e+0001+0002+5010+2000 =
-    // 8B13; sum 9F30, complement 60CF.
-    frame[50] = 0x60;
-    frame[51] = 0xcf;
+/// A TCP acknowledgement without payload from 10.0.0.1:1234 to 10.0.0.2:5678. Checksums by hand
+/// (RFC 1071). IP: 4500+0028+1234+4000+4006+0a00+0001+0a00+0002 = EB65, complement 149A. TCP: the
+/// pseudo-header 0a00+0001+0a00+0002+0006+0014 = 141D and the segment 04d2+162e+0001+0002+5010+2000
+/// = 8B13 give 9F30, complement 60CF.
+Bytes acknowledgement() {
+    Bytes frame = {0x02, 0, 0,  0,  0,    1,    2,    0,    0,    0,    0,    2,    0x08, 0x00,
+                   0x45, 0, 0,  40, 0x12, 0x34, 0x40, 0,    64,   6,    0x14, 0x9a, 10,   0,
+                   0,    1, 10, 0,  0,    2,    0x04, 0xd2, 0x16, 0x2e, 0,    0,    0,    1,
+                   0,    0, 0,  2,  0x50, 0x10, 0x20, 0x00, 0x60, 0xcf, 0,    0};
     frame.resize(60, 0);
+    return frame;
+}
+
+std::uint32_t plain_sum(const Bytes& bytes, std::size_t from) {
+    std::uint32_t sum = 0;
+    for (std::size_t i = from; i < bytes.size(); i += 2) {
+        sum += bytes[i] * 256u + (i + 1 < bytes.size() ? bytes[i + 1] : 0u);
+    }
+    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    return sum;
+}
+
+TEST(RxEngine, ReportsContentInExtendedDescriptors) {
+    Bytes frame = acknowledgement();
     RingBench bench;
     RxDriver driver(bench);
     bench.set(RFCTL_EXTEN, 1);
+    bench.set(RXCSUM_PCSS, 14);
     driver.enable();
     driver.fill(8);
     bench.settle();
@@ -447,9 +456,10 @@ TEST(RxEngine, ReportsContentInExtendedDescriptors) {
     EXPECT_EQ(rx_extended::TCPCS.get(good.descriptor), 1u);
     EXPECT_EQ(rx_extended::TCPE.get(good.descriptor), 0u);
     EXPECT_EQ(rx_extended::PKTTYPE.get(good.descriptor), rx_extended::PKTTYPE_IPV4_L4);
+    EXPECT_EQ(rx_extended::IPIDV.get(good.descriptor), 1u);
     EXPECT_EQ(rx_extended::IP_ID.get(good.descriptor), 0x1234u);
+    EXPECT_EQ(rx_extended::CSUM.get(good.descriptor), plain_sum(frame, 14));
     EXPECT_EQ(rx_extended::ACK.get(good.descriptor), 1u);
-    EXPECT_NE(bench.causes.raised & ICR_ACK.mask(), 0u) << "RFCTL.ACK_DIS is 0";
 
     frame[40] ^= 0x01;
     bench.set(RXCSUM_PCSD, 1);
@@ -461,21 +471,167 @@ TEST(RxEngine, ReportsContentInExtendedDescriptors) {
     EXPECT_EQ(rx_extended::RSS_HASH.get(bad.descriptor), 0u) << "PCSD: no checksum there";
 }
 
-TEST(RxEngine, RaisesSrpdForSmallFramesAndNoAckWhenDisabled) {
+TEST(RxEngine, ReportsContentInLegacyDescriptors) {
+    Bytes frame = acknowledgement();
+    RingBench bench;
+    RxDriver driver(bench);
+    bench.set(RXCSUM_PCSS, 20);
+    driver.enable();
+    driver.fill(8);
+    arrive_bytes(bench, frame);
+    bench.settle();
+    const Descriptor good = driver.take().descriptor;
+    EXPECT_EQ(rx_legacy::IPCS.get(good), 1u);
+    EXPECT_EQ(rx_legacy::TCPCS.get(good), 1u);
+    EXPECT_EQ(rx_legacy::UDPCS.get(good), 0u);
+    EXPECT_EQ(rx_legacy::IPE.get(good) | rx_legacy::TCPE.get(good), 0u);
+    EXPECT_EQ(rx_legacy::CSUM.get(good), plain_sum(frame, 20));
+    frame[24] ^= 0x01;
+    arrive_bytes(bench, frame);
+    bench.settle();
+    const Descriptor bad = driver.take().descriptor;
+    EXPECT_EQ(rx_legacy::IPE.get(bad), 1u);
+    EXPECT_EQ(rx_legacy::TCPE.get(bad), 0u);
+}
+
+TEST(RxEngine, ChecksContentBehindATagInEitherMode) {
+    Bytes frame = acknowledgement();
+    const Bytes tag = {0x81, 0x00, 0x00, 0x07};
+    frame.insert(frame.begin() + 12, tag.begin(), tag.end());
+    for (const bool vme : {false, true}) {
+        RingBench bench;
+        RxDriver driver(bench);
+        bench.set(CTRL_VME, vme ? 1 : 0);
+        driver.enable();
+        driver.fill(8);
+        arrive_bytes(bench, frame);
+        bench.settle();
+        const Descriptor d = driver.take().descriptor;
+        EXPECT_EQ(rx_legacy::TCPCS.get(d), 1u) << vme;
+        EXPECT_EQ(rx_legacy::TCPE.get(d), 0u) << vme;
+    }
+}
+
+TEST(RxEngine, RaisesAckAsRfctlWants) {
+    Bytes with_data = acknowledgement();
+    with_data[17] = 42;  // Two bytes of the padding become payload.
+    for (const bool disabled : {false, true}) {
+        for (const bool pure_only : {false, true}) {
+            for (const bool data : {false, true}) {
+                RingBench bench;
+                RxDriver driver(bench);
+                bench.set(RFCTL_ACK_DIS, disabled ? 1 : 0);
+                bench.set(RFCTL_ACKD_DIS, pure_only ? 1 : 0);
+                driver.enable();
+                driver.fill(8);
+                arrive_bytes(bench, data ? with_data : acknowledgement());
+                bench.settle();
+                const bool expected = !disabled && !(pure_only && data);
+                EXPECT_EQ((bench.causes.raised & ICR_ACK.mask()) != 0, expected);
+            }
+        }
+    }
+}
+
+TEST(RxEngine, RaisesSrpdForFramesBelowTheLimit) {
     RingBench bench;
     RxDriver driver(bench);
     bench.write(RSRPD, 200);
-    bench.set(RFCTL_ACK_DIS, 1);
     driver.enable();
     driver.fill(8);
-    arrive(bench, 300);
+    arrive(bench, 204);
     bench.settle();
-    EXPECT_EQ(bench.causes.raised & ICR_SRPD.mask(), 0u);
+    EXPECT_EQ(bench.causes.raised & ICR_SRPD.mask(), 0u) << "200 bytes are stored";
     arrive(bench, 203);
     bench.settle();
     EXPECT_NE(bench.causes.raised & ICR_SRPD.mask(), 0u);
     EXPECT_EQ(bench.causes.rx_stored_at_last_raise, 2u)
         << "its own delay has begun: SRPD ends it and flushes the write-back (section 8.4)";
+}
+
+TEST(RxEngine, SbpMarksALengthErrorAsRxe) {
+    RingBench bench;
+    RxDriver driver(bench);
+    driver.enable();
+    bench.set(RCTL_SBP, 1);
+    driver.fill(8);
+    arrive(bench, 1523);
+    bench.settle();
+    const Descriptor d = driver.take().descriptor;
+    EXPECT_EQ(rx_legacy::RXE.get(d), 1u);
+    EXPECT_EQ(rx_legacy::CE.get(d), 0u);
+}
+
+TEST(RxEngine, PrefetchesByItsThresholds) {
+    RingBench bench;
+    RxDriver driver(bench);
+    bench.set(RXDCTL_GRAN, 1);
+    bench.set(RXDCTL_PTHRESH, 32);
+    bench.set(RXDCTL_HTHRESH, 4);
+    driver.enable();
+    driver.fill(8);
+    bench.settle();
+    EXPECT_EQ(bench.dma.requests[DmaKind::kDescriptorFetch], 1u);
+    driver.fill(3);
+    bench.settle();
+    EXPECT_EQ(bench.dma.requests[DmaKind::kDescriptorFetch], 1u) << "fewer than HTHRESH";
+    driver.fill(1);
+    bench.settle();
+    EXPECT_EQ(bench.dma.requests[DmaKind::kDescriptorFetch], 2u);
+    driver.fill(22);
+    bench.settle();
+    driver.fill(8);
+    bench.settle();
+    EXPECT_EQ(bench.dma.requests[DmaKind::kDescriptorFetch], 3u) << "PTHRESH are on the chip";
+}
+
+TEST(RxEngine, TheTablesTakeEffectWordByWord) {
+    RingBench bench;
+    RxDriver driver(bench);
+    driver.enable();
+    driver.fill(8);
+    Bytes group = pattern(60);
+    const Bytes address = {0x01, 0xaa, 0x00, 0x12, 0x34, 0x56};
+    std::copy(address.begin(), address.end(), group.begin());
+    arrive_bytes(bench, group);
+    bench.settle();
+    EXPECT_FALSE(driver.ready());
+    bench.write(MTA, 1u << (0x563 & 31), 0x563 >> 5);  // Appendix B of the specification
+    arrive_bytes(bench, group);
+    bench.settle();
+    EXPECT_EQ(rx_legacy::PIF.get(driver.take().descriptor), 1u);
+
+    Bytes tagged = pattern(60);
+    const Bytes tag = {0x81, 0x00, 0x01, 0x23};
+    std::copy(tag.begin(), tag.end(), tagged.begin() + 12);
+    tagged[0] = 0x02;
+    bench.set(RCTL_VFE, 1);
+    arrive_bytes(bench, tagged);
+    bench.settle();
+    EXPECT_EQ(bench.metric("drops.vlan_filter_frames"), 1u);
+    bench.write(VFTA, 1u << (0x123 & 31), 0x123 >> 5);
+    arrive_bytes(bench, tagged);
+    bench.settle();
+    EXPECT_EQ(rx_legacy::PIF.get(driver.take().descriptor), 0u);
+    EXPECT_EQ(bench.metric("drops.vlan_filter_frames"), 1u);
+}
+
+TEST(RxEngine, AReservedAselMatchesNothing) {
+    Bytes frame = pattern(60);
+    const Bytes address = {0x02, 0x11, 0x22, 0x33, 0x44, 0x55};
+    std::copy(address.begin(), address.end(), frame.begin());
+    for (const std::uint32_t asel : {0u, 2u, 3u}) {
+        RingBench bench;
+        RxDriver driver(bench);
+        driver.enable();
+        bench.set(RCTL_UPE, 0);
+        driver.fill(8);
+        bench.write(RAL, 0x33221102, 1);
+        bench.write(RAH, 0x80005544 | asel << 16, 1);
+        arrive_bytes(bench, frame);
+        bench.settle();
+        EXPECT_EQ(driver.ready(), asel == 0) << asel;
+    }
 }
 
 TEST(RxEngine, DecodesFilterRegistersWhenTheyAreWritten) {

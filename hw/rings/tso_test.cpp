@@ -298,6 +298,49 @@ TEST(Tso, AContextStaysValidForTheNextPackets) {
     expect_frames(bench, expected);
 }
 
+/// The header of a packet that was given up may still be under way when the next one begins.
+TEST(Tso, ALateHeaderOfAnAbandonedPacketDoesNotReachTheNextOne) {
+    RingBench bench;
+    TxDriver old_ring(bench);
+    old_ring.enable();
+    Packet p;
+    p.payload_bytes = 2000;
+    Prng prng(3);
+    const Bytes whole = make_packet(p, prng);
+    old_ring.post(context_for(p));
+    old_ring.post(data_for(p, bench.put(Bytes(54, 0xee)), 54));
+    old_ring.doorbell();
+    bench.timeline.advance_by(nanoseconds(500));
+    bench.dma.read_latency_ps = microseconds(10);
+    bench.timeline.advance_by(nanoseconds(500));  // The header read takes 10 us.
+
+    bench.dma.read_latency_ps = nanoseconds(600);
+    TxDriver new_ring(bench);
+    post(bench, new_ring, p, whole, {54, 1000});
+    new_ring.doorbell();
+    bench.timeline.advance_by(nanoseconds(500));
+    bench.dma.read_latency_ps = microseconds(30);
+    bench.settle();
+    expect_frames(bench, reference(p, whole, true));
+}
+
+TEST(Tso, AHeaderAloneStartsWhenItIsInTheDevice) {
+    QueueEngineParams params;
+    params.tx_pipeline_cycles = 0;
+    RingBench bench(params);
+    TxDriver driver(bench);
+    driver.enable();
+    bench.dma.byte_ps = 1'000'000;
+    Packet p;
+    Prng prng(3);
+    driver.post(context_for(p));
+    driver.post(TxDriver::last(data_for(p, bench.put(make_packet(p, prng)), 54)));
+    driver.doorbell();
+    bench.settle();
+    ASSERT_EQ(bench.wire.sent.size(), 1u);
+    EXPECT_EQ(bench.wire.sent[0].start_ps, 2 * nanoseconds(600) + (32 + 54) * 1'000'000u);
+}
+
 /// U24: whether the context of one queue serves the other.
 TEST(Tso, TheContextIsSharedByTheQueuesUnlessTheParameterSaysOtherwise) {
     for (const bool per_queue : {false, true}) {

@@ -478,6 +478,44 @@ TEST(TxEngine, DropsWhatItPrefetchedWhenTheRingIsSetUpAnew) {
     EXPECT_FALSE(old_ring.done(0));
 }
 
+/// A request of before the restart may be answered after newer ones.
+TEST(TxEngine, ALateFetchOfTheOldRingDoesNotDisturbTheNewOne) {
+    RingBench bench;
+    bench.set(TXDCTL_GRAN, 1);
+    bench.set(TXDCTL_WTHRESH, 1);
+    TxDriver old_ring(bench);
+    old_ring.enable();
+    bench.dma.read_latency_ps = microseconds(10);
+    old_ring.send(pattern(64, 1));
+    TxDriver new_ring(bench);
+    bench.dma.read_latency_ps = nanoseconds(600);
+    const std::uint32_t index = new_ring.send(pattern(64, 2));
+    const Descriptor posted = new_ring.descriptor(index);
+    bench.timeline.advance_by(nanoseconds(500));
+    bench.dma.read_latency_ps = microseconds(30);
+    bench.settle();
+    ASSERT_EQ(bench.wire.sent.size(), 1u);
+    Descriptor written = new_ring.descriptor(index);
+    EXPECT_EQ(tx_legacy::DD.get(written), 1u);
+    tx_legacy::DD.put(written, 0);
+    EXPECT_EQ(written.words, posted.words) << "the whole descriptor is written back, as it was";
+}
+
+TEST(TxEngine, SendsNothingOfTheOldRingThatWasNotWhole) {
+    RingBench bench;
+    TxDriver old_ring(bench);
+    old_ring.enable();
+    old_ring.send(pattern(64, 1));
+    bench.timeline.advance_by(nanoseconds(700));
+    EXPECT_EQ(bench.dma.requests[DmaKind::kTxData], 1u) << "its data is under way";
+    TxDriver new_ring(bench);
+    new_ring.send(pattern(64, 2));
+    bench.settle();
+    ASSERT_EQ(bench.wire.sent.size(), 1u);
+    EXPECT_EQ(bench.wire.sent[0].bytes, pattern(64, 2));
+    EXPECT_EQ(bench.metric("tx.abandoned_frames"), 1u);
+}
+
 TEST(TxEngine, HoldsFramesBackWhileTheLinkIsDown) {
     RingBench bench;
     TxDriver driver(bench);

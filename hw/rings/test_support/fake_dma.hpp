@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "hw/base/dma_port.hpp"
@@ -30,7 +32,7 @@ public:
     /// Number (from 1) of the operation that fails; 0: none.
     std::uint64_t fail_at = 0;
     std::uint64_t operations = 0;
-    std::uint32_t peak_outstanding = 0;
+    std::optional<DmaKind> failed;  ///< What kind of operation that was.
     std::map<DmaKind, std::uint64_t> requests;
 
     [[nodiscard]] std::uint8_t* at(std::uint64_t address) {
@@ -79,11 +81,11 @@ private:
         const bool mapped = request.address >= kBase && request.address < kBase + kBytes &&
                             request.size_bytes <= kBase + kBytes - request.address;
         const bool good = mapped && operations != fail_at;
+        if (operations == fail_at) failed = request.kind;
         return good ? DmaStatus::kOk : DmaStatus::kUnsupportedRequest;
     }
     void submit(const Pending& pending) {
         outstanding_++;
-        peak_outstanding = outstanding_ > peak_outstanding ? outstanding_ : peak_outstanding;
         if (immediate) return finish(pending);
         Picoseconds due = timeline_.now_ps();
         if (pending.target != nullptr) {
