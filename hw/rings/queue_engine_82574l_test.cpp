@@ -265,6 +265,28 @@ TEST(QueueEngineReset, IgnoresAnswersOfTheOldEpoch) {
     }
 }
 
+TEST(QueueEngineReset, AnOldWriteDoesNotCompleteANewFrame) {
+    RingBench bench;
+    RxDriver old_ring(bench);
+    old_ring.enable();
+    old_ring.fill(8);
+    bench.settle();
+    bench.dma.write_latency_ps = microseconds(50);
+    arrive(bench, 1);
+    bench.registers.reset(regs::ResetKind::kSoftware);
+    bench.engine.reset();
+    RxDriver new_ring(bench);
+    new_ring.enable();
+    new_ring.fill(8);
+    bench.timeline.advance_by(microseconds(10));
+    arrive(bench, 2);
+    bench.timeline.advance_by(microseconds(45));
+    EXPECT_EQ(bench.causes.rx_stored[0], 0u) << "only the old write is through";
+    bench.settle();
+    EXPECT_EQ(bench.causes.rx_stored[0], 1u);
+    EXPECT_EQ(new_ring.take().bytes, as_stored(2));
+}
+
 TEST(QueueEngineReset, PbaTakesEffectWithTheReset) {
     RingBench bench;
     bench.set(PBA_RXA, 2);

@@ -562,6 +562,21 @@ TEST(RxEngine, SbpMarksALengthErrorAsRxe) {
     EXPECT_EQ(rx_legacy::CE.get(d), 0u);
 }
 
+/// Nothing that long is legal; the wire may bring it all the same.
+TEST(RxEngine, AFrameAsLongAsItsMemoryIsStoredWithoutItsFcs) {
+    RingBench bench;
+    RxDriver driver(bench, 64, 16384);
+    bench.set(RCTL_BSEX, 1);
+    bench.set(RCTL_BSIZE, 1);
+    driver.enable();
+    bench.set(RCTL_SBP, 1);
+    bench.set(RCTL_SECRC, 0);
+    driver.fill(8);
+    arrive(bench, Frame::kCapacityBytes + 4);
+    bench.settle();
+    EXPECT_EQ(driver.take().bytes.size(), Frame::kCapacityBytes);
+}
+
 TEST(RxEngine, PrefetchesByItsThresholds) {
     RingBench bench;
     RxDriver driver(bench);

@@ -315,6 +315,7 @@ TEST(Tso, ALateHeaderOfAnAbandonedPacketDoesNotReachTheNextOne) {
     bench.timeline.advance_by(nanoseconds(500));  // The header read takes 10 us.
 
     bench.dma.read_latency_ps = nanoseconds(600);
+    bench.write(TDT, 0);
     TxDriver new_ring(bench);
     post(bench, new_ring, p, whole, {54, 1000});
     new_ring.doorbell();

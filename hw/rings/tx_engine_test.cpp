@@ -370,6 +370,25 @@ TEST(TxEngine, ServesTwoQueuesInTurnByTheirCounts) {
     EXPECT_NE(order.find("aaabaaabaaabaaab"), std::string::npos) << order;
 }
 
+TEST(TxEngine, AFaultWithinAPacketDoesNotStopTheOtherQueue) {
+    RingBench bench;
+    TxDriver first(bench, 64, 0);
+    TxDriver second(bench, 64, 1);
+    first.enable();
+    first.post(TxDriver::data(bench.put(pattern(100)), 100));
+    Descriptor unknown = TxDriver::data(bench.put(pattern(100)), 100);
+    tx_data::DTYP.put(unknown, 5);
+    first.post(unknown);
+    first.doorbell();
+    bench.settle();
+    EXPECT_EQ(bench.metric("tx.ring_faults"), 1u);
+    const std::uint32_t index = second.send(pattern(70));
+    bench.settle();
+    ASSERT_EQ(bench.wire.sent.size(), 1u);
+    EXPECT_EQ(bench.wire.sent[0].bytes, pattern(70));
+    EXPECT_TRUE(second.done(index));
+}
+
 TEST(TxEngine, AccumulatesWriteBacksUpToTheThreshold) {
     RingBench bench;
     TxDriver driver(bench);
@@ -487,6 +506,7 @@ TEST(TxEngine, ALateFetchOfTheOldRingDoesNotDisturbTheNewOne) {
     old_ring.enable();
     bench.dma.read_latency_ps = microseconds(10);
     old_ring.send(pattern(64, 1));
+    bench.write(TDT, 0);  // Else every register written below would fetch again.
     TxDriver new_ring(bench);
     bench.dma.read_latency_ps = nanoseconds(600);
     const std::uint32_t index = new_ring.send(pattern(64, 2));
