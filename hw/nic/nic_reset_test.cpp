@@ -52,6 +52,43 @@ TEST(SoftwareReset, in_the_middle_of_traffic_drops_what_is_under_way) {
     }
 }
 
+TEST(SoftwareReset, frames_on_their_way_back_in_a_loopback_are_lost) {
+    NicBench nic;
+    nic.enable();
+    nic.open_rings();
+    nic.set(r::RCTL_LBM, 1);
+    for (std::uint8_t i = 0; i < 20; i++) nic.send(NicBench::broadcast(1400, i));
+    nic.timeline.advance_by(microseconds(40));
+    nic.write(r::CTRL, r::CTRL_RST.mask());
+    nic.timeline.advance_by(milliseconds(5));
+    nic.open_rings();
+    nic.set(r::RCTL_LBM, 1);
+    nic.send(NicBench::broadcast(100, 0x99));
+    ASSERT_TRUE(nic.timeline.settle());
+    ASSERT_TRUE(nic.rx_done(0));
+    EXPECT_EQ(nic.received(0), NicBench::broadcast(100, 0x99));
+    EXPECT_FALSE(nic.rx_done(1));
+}
+
+TEST(SoftwareReset, the_filter_knows_the_address_as_soon_as_the_nvm_is_loaded) {
+    NicBench nic;
+    nic.enable();
+    nic.link_up();
+    nic.write(r::CTRL, r::CTRL_RST.mask());
+    nic.open_rings();
+    nic.write(r::RCTL, r::RCTL_EN.mask() | r::RCTL_SECRC.mask());
+    std::vector<std::uint8_t> frame = NicBench::broadcast(100);
+    const std::uint8_t own[] = {0x02, 0x00, 0x00, 0x82, 0x57, 0x40};
+    std::copy(std::begin(own), std::end(own), frame.begin());
+    nic.arrive(frame);
+    nic.timeline.advance_by(microseconds(100));
+    EXPECT_FALSE(nic.rx_done(0)) << "not yet";
+    nic.timeline.advance_by(milliseconds(5));
+    nic.arrive(frame);
+    ASSERT_TRUE(nic.timeline.settle());
+    EXPECT_TRUE(nic.rx_done(0));
+}
+
 TEST(SoftwareReset, takes_inta_down) {
     NicBench nic;
     nic.enable();

@@ -175,6 +175,7 @@ TEST_F(NvmTest, a_reset_drops_the_access_that_is_under_way) {
     nvm->auto_load(Nvm::Extent::kAddress);
     timeline.advance_by(milliseconds(5));
     EXPECT_EQ(nvm->image().word(5), 0x1000);
+    EXPECT_EQ(nvm->image().word(0), 0x0002) << "nor where the reset register points";
     EXPECT_EQ(read(r::EERD), 0x00000002u);
 }
 

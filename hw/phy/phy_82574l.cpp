@@ -173,14 +173,15 @@ bool Phy82574l::mdio_write(std::uint32_t phy_address, std::uint32_t reg, std::ui
     return true;
 }
 
-// Link status is latched low: once link was lost, one read says so (IEEE 22.2.4.2.13).
+// Link status is latched low: once link was lost, one read says so, and the next says what is
+// (IEEE 22.2.4.2.13).
 std::uint16_t Phy82574l::read_bmsr() {
     const bool up = state_ == State::kUp;
     std::uint16_t value = kBmsrReset;
     value = kBmsrLink.put(value, up && !link_was_lost_ ? 1 : 0);
     value = kBmsrAnComplete.put(value, up && offer_.negotiates ? 1 : 0);
     value = kBmsrRemoteFault.put(value, kAbilityRemoteFault.get(common(kAnlpar)));
-    link_was_lost_ = !up;
+    link_was_lost_ = false;
     return value;
 }
 
@@ -309,7 +310,7 @@ void Phy82574l::enter(State state, const PhyLink& link) {
     const bool changed =
         link.up != link_.up || link.loopback != link_.loopback ||
         (link.up && (link.speed_mbps != link_.speed_mbps || link.full_duplex != link_.full_duplex));
-    if (!link.up) link_was_lost_ = true;
+    if (link_.up && !link.up) link_was_lost_ = true;
     if (state != state_ || changed) {
         events::phy_state(events_, timeline_.now_ps(), {}, static_cast<std::uint64_t>(state),
                           link.speed_mbps, link.full_duplex ? 1 : 0);

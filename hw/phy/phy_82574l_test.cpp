@@ -148,6 +148,12 @@ TEST_F(PhyTest, bmsr_latches_a_lost_link_until_it_is_read) {
     ASSERT_TRUE(phy->link().up);
     EXPECT_EQ(read(1) & 0x4, 0) << "it was down in between";
     EXPECT_NE(read(1) & 0x4, 0);
+    phy->partner({});
+    EXPECT_EQ(read(1) & 0x4, 0);
+    EXPECT_EQ(read(1) & 0x4, 0) << "it is down";
+    phy->partner(gigabit());
+    ASSERT_TRUE(timeline.settle());
+    EXPECT_NE(read(1) & 0x4, 0) << "that it was lost has been said";
 }
 
 TEST_F(PhyTest, restart_takes_the_link_down_tells_the_far_end_and_negotiates_anew) {
@@ -271,6 +277,11 @@ TEST_F(PhyTest, loopback_has_link_at_once_and_none_with_the_wire) {
     EXPECT_FALSE(offers.back().present);
     phy->partner(gigabit());
     EXPECT_TRUE(phy->link().loopback) << "the wire does not matter";
+    write(0, 0x1140);
+    timeline.advance_by(seconds(1));
+    write(0, 0x4140);
+    timeline.advance_by(seconds(10));
+    EXPECT_TRUE(phy->link().loopback) << "the negotiation that had begun is over";
     write(0, 0x0140);
     EXPECT_FALSE(phy->link().up);
     write(0, 0x9140);
