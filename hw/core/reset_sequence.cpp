@@ -25,9 +25,9 @@ constexpr Reach kReach[] = {
 }  // namespace
 
 // DMA stops first, so that nothing of the old epoch completes into the new one. Registers have
-// their reset values before the engines look at them. Configuration space takes its IDs from the NVM.
-// The PHY goes before the interrupts: that its
-// link drops is no cause of the new epoch. What the NVM brings comes last, and later.
+// their reset values before the engines look at them. Configuration space takes its IDs from the
+// NVM. The PHY goes before the interrupts: that its link drops is no cause of the new epoch. What
+// the NVM brings comes last, and later.
 void run_reset(ResetCause cause, ResetTargets& targets) {
     const Reach& reach = kReach[static_cast<std::uint8_t>(cause)];
     targets.reset_dma();

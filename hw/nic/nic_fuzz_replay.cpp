@@ -33,6 +33,6 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "%s\n", input.filename().c_str());
         LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     }
-    std::printf("%zu inputs\n", inputs.size());
+    std::fprintf(stderr, "%zu inputs\n", inputs.size());
     return inputs.empty() ? 1 : 0;
 }
