@@ -31,17 +31,35 @@ void app_finish(struct app* app, int status) {
     kernel.ops->app_done(kernel.host, app->index, status);
 }
 
-void* app_alloc(const struct app* app, size_t bytes) {
-    void* memory = calloc(1, bytes);
-    if (memory == NULL) {
+struct app_block {
+    struct app_block* next;
+    _Alignas(16) char memory[];
+};
+
+void* app_alloc(struct app* app, size_t bytes) {
+    struct app_block* block = calloc(1, sizeof *block + bytes);
+    if (block == NULL) {
         kernel_panic("%s: no memory", app->type->name);
     }
-    return memory;
+    block->next = app->blocks;
+    app->blocks = block;
+    return block->memory;
+}
+
+void app_release(struct app* app) {
+    while (app->blocks != NULL) {
+        struct app_block* next = app->blocks->next;
+        free(app->blocks);
+        app->blocks = next;
+    }
 }
 
 struct latency* app_latency(struct app* app) {
     if (app->latency == NULL) {
-        app->latency = app_alloc(app, sizeof *app->latency);
+        app->latency = calloc(1, sizeof *app->latency); /* outlives the application */
+        if (app->latency == NULL) {
+            kernel_panic("%s: no memory", app->type->name);
+        }
     }
     return app->latency;
 }

@@ -12,6 +12,7 @@
 #include "guest_stack/sys/syscalls.h"
 
 struct app;
+struct app_block;
 
 enum option_kind {
     OPTION_ADDRESS, /* uint32_t, host byte order */
@@ -45,6 +46,7 @@ struct app {
     const struct guest_app* config;
     struct thread* thread;
     bool done; /* the host has been told */
+    struct app_block* blocks;
     int status;
 
     /* Metrics: app.<i>.* */
@@ -66,7 +68,9 @@ void app_finish(struct app* app, int status);
 int app_fail(const struct app* app, const char* what, int64_t error);
 void app_log(const struct app* app, int level, const char* format, ...)
     __attribute__((format(printf, 3, 4)));
-void* app_alloc(const struct app* app, size_t bytes);
+/* Zeroed memory that lives until the application has ended; never NULL. */
+void* app_alloc(struct app* app, size_t bytes);
+void app_release(struct app* app);
 struct latency* app_latency(struct app* app);
 
 /* Connects, trying again while nobody listens yet or no route exists, for `patience_ms`. */

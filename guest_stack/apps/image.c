@@ -30,7 +30,9 @@ static void app_main(void* argument) {
         app_log(app, GUEST_LOG_WARN, "starts although not every link is up");
     }
     app->start_ps = kernel_now();
-    app_finish(app, app->type->run(app));
+    const int status = app->type->run(app);
+    app_release(app);
+    app_finish(app, status);
 }
 
 /* Everything that takes simulated time: devices, stack, then the applications. */

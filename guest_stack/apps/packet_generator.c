@@ -1,7 +1,6 @@
 /* Packets straight onto the driver, past lwIP: what lwIP never asks of a NIC (TSO, VLAN insertion,
  * scattered packets, many sizes and rates). */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "guest_stack/apps/app.h"

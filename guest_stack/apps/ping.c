@@ -1,6 +1,5 @@
 /* ICMP echo (RFC 792) through a raw socket. The peer's answer comes from its stack, not from an
  * application. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "guest_stack/apps/app.h"
@@ -137,8 +136,6 @@ static int run(struct app* app) {
             thread_sleep_until(next_ps);
         }
     }
-    free(ping.request);
-    free(ping.answer);
     (void)syscall_close(ping.fd);
     if (result == 0 && (app->errors != 0 || app->lost > allowed_loss || app->operations == 0)) {
         app_log(app, GUEST_LOG_ERROR, "%llu answered, %llu lost, %llu wrong",

@@ -1,7 +1,6 @@
 /* A file over TCP: tcp_send on one host, tcp_receive on the other, or both at once over one
  * connection (tcp_bidirectional). The end is agreed upon: a writer shuts its side down after the
  * last byte; a reader that got everything closes, and only then does the writer report success. */
-#include <stdlib.h>
 
 #include "guest_stack/apps/app.h"
 
@@ -53,7 +52,6 @@ static int send_file(struct transfer* t) {
             result = app_fail(t->app, "write", written < 0 ? written : -EPIPE);
         }
     }
-    free(chunk);
     if (result == 0) {
         result = syscall_shutdown(t->fd);
         if (result < 0) {
@@ -85,7 +83,6 @@ static int receive_file(struct transfer* t) {
             thread_sleep_until(kernel_now() + t->delay_us * PS_PER_US);
         }
     }
-    free(chunk);
     return result;
 }
 

@@ -1,6 +1,5 @@
 /* UDP echo: the client numbers its datagrams, so that loss, duplicates and late answers are told
  * apart. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "guest_stack/apps/app.h"
@@ -58,7 +57,6 @@ static int run_server(struct app* app) {
         ++app->operations;
         app->bytes += (uint64_t)got;
     }
-    free(data);
     (void)syscall_close(fd);
     return result;
 }
@@ -162,7 +160,6 @@ static int run_client(struct app* app) {
             thread_sleep_until(next_ps);
         }
     }
-    free(echo.data);
     (void)syscall_close(echo.fd);
     if (result == 0 && (app->errors != 0 || app->lost > allowed_loss || app->operations == 0)) {
         app_log(app, GUEST_LOG_ERROR, "%llu answered, %llu lost, %llu wrong",

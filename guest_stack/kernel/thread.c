@@ -9,6 +9,7 @@ static struct {
     struct thread* run_head;
     struct thread* run_tail;
     struct thread* last; /* whose state the CPU's registers and caches hold */
+    struct thread* newest;
     uint32_t count;
     uint64_t switches;
     uint64_t blocked_ps[BLOCK_REASONS];
@@ -89,6 +90,8 @@ struct thread* thread_create(const char* name, void (*entry)(void*), void* argum
     }
     cpu_context_init(&thread->cpu, name, CPU_THREAD);
     thread->id = ++threads.count;
+    thread->created_before = threads.newest;
+    threads.newest = thread;
     thread->fd = -1;
     thread->reason = BLOCK_LOCK;
     thread->entry = entry;

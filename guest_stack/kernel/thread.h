@@ -27,6 +27,7 @@ struct thread {
     struct wait_queue* waiting_on;
     struct thread* wait_next;
     struct thread* run_next;
+    struct thread* created_before; /* all threads there ever were */
     void (*entry)(void*);
     void* argument;
 };

@@ -18,7 +18,7 @@ struct interface {
     struct netdev* dev;
     struct guest_interface config;
     uint32_t index;
-    char name[8];
+    char name[16];
     struct pbuf* partial; /* a frame that spreads over several buffers, so far */
 };
 

@@ -60,7 +60,7 @@ TEST(Cpu, AContextDoesNotExecuteAtItsDeadlineWhileAnInterruptIsActive) {
 
 TEST(Cpu, InterruptsDoNotNestAndNoneIsLost) {
     Machine machine("stolen");
-    for (uint64_t us : {30, 31, 39}) { /* the last two come while the first is handled */
+    for (const uint64_t us : {30u, 31u, 39u}) { /* the last two come while the first is handled */
         machine.world.at(us * kMicrosecond, [&machine] { machine.host.nic(0).set_link(false); });
     }
     EXPECT_EQ(machine.run(),
