@@ -42,8 +42,8 @@ struct nic_tx_ring {
     uint32_t group;      /* first slot of the packets that no RS answers for yet */
     uint32_t last;       /* EOP descriptor of the newest packet */
     uint32_t unreported; /* descriptors since the last RS */
-    uint32_t watched;    /* `clean` when nic_tx_hang looked last */
-    uint64_t packets;    /* taken back ever; nic_tx_hang compares */
+    uint32_t watched;    /* `clean` when nic_tx_hung looked last */
+    uint64_t packets;    /* taken back ever; nic_tx_hung compares */
     uint64_t watched_packets;
     bool watching;  /* something was pending at the previous look */
     bool returning; /* after a reset: everything pending goes back as unsent */
