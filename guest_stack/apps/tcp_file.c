@@ -249,9 +249,9 @@ static int run_bidirectional(struct app* app) {
     if (fd < 0) {
         return fd;
     }
-    /* While Nagle's algorithm holds back a short segment, this lwIP (2.1.3, tcp_output) does not send
-     * acknowledgements either: two ends that both stream would each wait for the other's until the
-     * retransmission timer ends it. */
+    /* While Nagle's algorithm holds back a short segment, this lwIP (2.1.3, tcp_output) does not
+     * send acknowledgements either: two ends that both stream would each wait for the other's until
+     * the retransmission timer ends it. */
     const int option = syscall_setsockopt(fd, OPTION_NO_DELAY, 1);
     if (option < 0) {
         return app_fail(app, "setsockopt", option);

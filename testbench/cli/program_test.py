@@ -99,13 +99,15 @@ class ExitCodes(Acceptance):
         # The capture outgrows what the system lets a file have: SIGXFSZ, where an assertion of the
         # model would be SIGABRT.
         done = subprocess.run(
-            ["bash", "-c", "ulimit -c 0 -f 4000; exec \"$0\" \"$@\"", str(BINARY), "run", "tcp_file",
-             "--out", str(self.folder / "o")], capture_output=True, text=True, timeout=60)
+            ["bash", "-c", "ulimit -c 0 -f 4000; exec \"$0\" \"$@\"", str(BINARY), "run",
+             "tcp_file", "--out", str(self.folder / "o")],
+            capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
         self.assertIn("BROKEN tcp_file", done.stdout)
         self.assertIn("the run ended with signal", done.stdout)
         self.assertIn("replay:", done.stdout)
-        self.assertEqual(json.loads((self.folder / "o/result.json").read_text())["verdict"], "broken")
+        result = json.loads((self.folder / "o/result.json").read_text())
+        self.assertEqual(result["verdict"], "broken")
 
 
 class Output(Acceptance):

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "testbench/scenario/decoder_test_support.hpp"
 #include "testbench/scenario/scenario_file.hpp"
 
@@ -113,6 +115,13 @@ TEST(DecoderTest, SetReachesEveryPartByName) {
     EXPECT_EQ(std::get<std::uint64_t>(s.expectations[1].limit), 12u);
 }
 
+TEST(DecoderTest, AVariableThatOnlyAReplacedValueUsedIsNoMistake) {
+    std::string text = kGoodScenario;
+    const std::string use = "value = \"${workload.bytes}\"";
+    text.replace(text.find(use), use.size(), "value = 3");
+    EXPECT_EQ(Decoded(text, {"workload.input=/tmp/mine"}).messages, "");
+}
+
 TEST(DecoderTest, AFileNamedLikeANumberStaysAsItWasTyped) {
     const Decoded decoded(kGoodScenario, {"workload.input=1e3"});
     EXPECT_EQ(decoded.scenario.hosts[0].apps[0].argv.back(), "1e3");
@@ -125,6 +134,11 @@ struct Mistake {
     const char* to;
     const char* message;
 };
+
+// Otherwise a test's name would show the bytes of its pointers.
+void PrintTo(const Mistake& mistake, std::ostream* to) {
+    *to << mistake.name;
+}
 
 class Mistakes : public testing::TestWithParam<Mistake> {};
 
@@ -291,6 +305,10 @@ struct SetMistake {
     const char* argument;
     const char* message;
 };
+
+void PrintTo(const SetMistake& mistake, std::ostream* to) {
+    *to << mistake.argument;
+}
 
 class SetMistakes : public testing::TestWithParam<SetMistake> {};
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace doorbell::scenario {
 namespace {
 
@@ -46,8 +48,15 @@ std::string Variables::expand(const std::string& text, const Position& at, Diagn
 }
 
 void Variables::refuse_unused(Diagnostics& diagnostics) const {
-    for (const auto& [name, variable] : table_) {
+    const auto typed = [](const auto& entry) {
+        return entry.second.at.source != nullptr && entry.second.at.source->argument;
+    };
+    // A value that --set replaced may have been the only one that used another variable.
+    const bool any_typed = std::any_of(table_.begin(), table_.end(), typed);
+    for (const auto& entry : table_) {
+        const auto& [name, variable] = entry;
         if (variable.at.source == nullptr || used_.count(name) != 0) continue;
+        if (any_typed && !typed(entry)) continue;
         diagnostics.add(variable.at, fmt::format("nothing uses the variable '{}'", name),
                         "a variable stands as ${" + name +
                             "} in an application's arguments, in "
