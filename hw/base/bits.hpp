@@ -7,26 +7,58 @@
 /// headers big-endian; both are read byte by byte so that alignment and host order do not matter.
 namespace doorbell {
 
+/// Little-endian hosts, which is nearly all, copy; others turn the bytes round.
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+constexpr std::uint16_t from_le(std::uint16_t v) {
+    return v;
+}
+constexpr std::uint32_t from_le(std::uint32_t v) {
+    return v;
+}
+constexpr std::uint64_t from_le(std::uint64_t v) {
+    return v;
+}
+#else
+constexpr std::uint16_t from_le(std::uint16_t v) {
+    return __builtin_bswap16(v);
+}
+constexpr std::uint32_t from_le(std::uint32_t v) {
+    return __builtin_bswap32(v);
+}
+constexpr std::uint64_t from_le(std::uint64_t v) {
+    return __builtin_bswap64(v);
+}
+#endif
+
+template <typename Word>
+Word load_le(const std::uint8_t* p) {
+    Word v;
+    std::memcpy(&v, p, sizeof v);
+    return from_le(v);
+}
+template <typename Word>
+void store_le(std::uint8_t* p, Word v) {
+    v = from_le(v);
+    std::memcpy(p, &v, sizeof v);
+}
+
 inline std::uint16_t load_le16(const std::uint8_t* p) {
-    return static_cast<std::uint16_t>(p[0] | p[1] << 8);
+    return load_le<std::uint16_t>(p);
 }
 inline std::uint32_t load_le32(const std::uint8_t* p) {
-    return load_le16(p) | static_cast<std::uint32_t>(load_le16(p + 2)) << 16;
+    return load_le<std::uint32_t>(p);
 }
 inline std::uint64_t load_le64(const std::uint8_t* p) {
-    return load_le32(p) | static_cast<std::uint64_t>(load_le32(p + 4)) << 32;
+    return load_le<std::uint64_t>(p);
 }
 inline void store_le16(std::uint8_t* p, std::uint16_t v) {
-    p[0] = static_cast<std::uint8_t>(v);
-    p[1] = static_cast<std::uint8_t>(v >> 8);
+    store_le(p, v);
 }
 inline void store_le32(std::uint8_t* p, std::uint32_t v) {
-    store_le16(p, static_cast<std::uint16_t>(v));
-    store_le16(p + 2, static_cast<std::uint16_t>(v >> 16));
+    store_le(p, v);
 }
 inline void store_le64(std::uint8_t* p, std::uint64_t v) {
-    store_le32(p, static_cast<std::uint32_t>(v));
-    store_le32(p + 4, static_cast<std::uint32_t>(v >> 32));
+    store_le(p, v);
 }
 
 inline std::uint16_t load_be16(const std::uint8_t* p) {

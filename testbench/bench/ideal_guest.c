@@ -291,6 +291,13 @@ EXPORT int guest_start(const struct guest_host_ops* table, struct guest_host* ho
 EXPORT void guest_metrics(guest_metric_fn visit, void* ctx) {
     visit(ctx, "received_bytes", received_bytes);
 }
+EXPORT const struct guest_description* guest_metric_names(void) {
+    static const struct guest_description list[] = {
+        {"received_bytes", "", "", "Bytes the receiver has read"},
+        {NULL, NULL, NULL, NULL},
+    };
+    return list;
+}
 EXPORT int guest_show(const char* table, guest_text_fn print, void* ctx) {
     (void)table;
     (void)print;

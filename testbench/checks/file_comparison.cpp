@@ -63,9 +63,10 @@ FileComparison compare_files(const std::string& input, const std::string& output
             return result;
         }
         const std::uint32_t common = std::min(expected.size(), actual.size());
-        const auto [differs, other] =
-            std::mismatch(expected.data(), expected.data() + common, actual.data());
-        (void)other;
+        const std::uint8_t* differs = expected.data() + common;
+        if (common > 0 && std::memcmp(expected.data(), actual.data(), common) != 0) {
+            differs = std::mismatch(expected.data(), differs, actual.data()).first;
+        }
         result.equal_bytes += static_cast<std::uint64_t>(differs - expected.data());
         if (differs != expected.data() + common) {
             result.difference =
