@@ -30,14 +30,16 @@ public:
         const auto count =
             static_cast<std::uint32_t>(std::min<std::uint64_t>(size_bytes, size_bytes_ - place_));
         auto* target = static_cast<std::uint8_t*>(to);
+        // In registers: what is written through a byte pointer may be anything, the generator too.
+        Prng prng = prng_;
         for (std::uint32_t done = 0; done < count;) {
-            if (left_ == 0 && count - done >= sizeof word_) {
-                store_le64(target + done, prng_.next());
-                done += sizeof word_;
-                continue;
+            for (bool whole = left_ == 0; whole && count - done >= sizeof word_;
+                 done += sizeof word_) {
+                store_le64(target + done, prng.next());
             }
+            if (done == count) break;
             if (left_ == 0) {
-                store_le64(word_, prng_.next());
+                store_le64(word_, prng.next());
                 left_ = sizeof word_;
             }
             const std::uint32_t piece = std::min(count - done, left_);
@@ -45,6 +47,7 @@ public:
             left_ -= piece;
             done += piece;
         }
+        prng_ = prng;
         place_ += count;
         return count;
     }
