@@ -488,7 +488,7 @@ TEST_F(NicModuleTest, direct_memory_gives_the_same_bytes_as_transport) {
     plain.bar3.bind(plain_nic.bar3_socket);
     plain_nic.host_socket.bind(plain.memory);
     plain_nic.bind(plain_wire);
-    const auto drive = [this](PlatformModule& host, NicModule& device) {
+    const auto drive = [](PlatformModule& host, NicModule& device) {
         constexpr std::uint64_t kRing = PlatformModule::kBase + 0x1000;
         constexpr std::uint64_t kBuffer = PlatformModule::kBase + 0x4000;
         host.enable();
