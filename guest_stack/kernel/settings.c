@@ -37,7 +37,7 @@ static const struct row kDriverRows[] = {
     {"tx_ring", KIND_U32, DRIVER(tx_ring), 8, 4096, 8, "Transmit descriptors", "8..4096, by 8", ""},
     {"rx_ring", KIND_U32, DRIVER(rx_ring), 8, 4096, 8, "Receive descriptors", "8..4096, by 8", ""},
     {"rx_buffer_bytes", KIND_U32, DRIVER(rx_buffer_bytes), 2048, 16384, 2048,
-     "Size of a receive buffer: 2048, 4096, 8192 or 16384", "2048..16384", ""},
+     "Size of a receive buffer", "2048|4096|8192|16384", ""},
     {"mtu_bytes", KIND_U32, DRIVER(mtu_bytes), 68, 9216, 1, "Raised to the mtu of the interface",
      "68..9216", ""},
     {"irq_mode", KIND_IRQ_MODE, DRIVER(irq_mode), 0, 2, 1, "Preferred interrupt", "intx|msi|msix",

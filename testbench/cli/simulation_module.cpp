@@ -15,10 +15,9 @@
 #include "hw/nic/nic_module.hpp"
 #include "testbench/checks/expectations.hpp"
 #include "testbench/checks/file_comparison.hpp"
+#include "testbench/cli/run_evidence.hpp"
 #include "testbench/host/host_module.hpp"
-#include "testbench/report/event_stream.hpp"
 #include "testbench/report/log.hpp"
-#include "testbench/report/wire_capture.hpp"
 #include "testbench/wire/link.hpp"
 
 namespace doorbell::cli {
@@ -72,67 +71,6 @@ log::Level level_of(int guest_level) {
     }
 }
 
-/// Listeners of the event stream and of the wire, as the user asked for them.
-class Evidence {
-public:
-    Evidence(EventHub& hub, const Timeline& timeline, const SimulationOptions& options)
-        : hub_(hub) {
-        if (options.capture != Capture::kNone) {
-            capture_ = std::make_unique<report::WireCapture>(
-                options.folder / kCaptureFile, timeline,
-                "doorbell: every frame stands here at both ends of its link; choose one with "
-                "frame.interface_name");
-        }
-        if (options.trace == Trace::kBinary) {
-            trace_ = std::make_unique<report::EventTrace>(options.folder / kTraceFile, hub);
-        }
-        if (options.trace == Trace::kJson) {
-            json_ = std::make_unique<report::EventTraceJson>(options.folder / kJsonTraceFile, hub);
-        }
-        if (options.hash || options.trace != Trace::kNone) {
-            hash_ = std::make_unique<report::EventHash>(hub);
-        }
-        for (EventListener* listener : listeners()) hub_.attach(*listener);
-    }
-
-    [[nodiscard]] report::WireCapture* capture() { return capture_.get(); }
-
-    void finish(RunResult& result) {
-        for (EventListener* listener : listeners()) hub_.detach(*listener);
-        if (hash_) result.trace_hash = hash_->digest();
-        if (capture_) keep(result, "capture", kCaptureFile, capture_->close(), capture_->error());
-        if (trace_) keep(result, "trace", kTraceFile, trace_->close(), trace_->error());
-        if (json_) keep(result, "trace", kJsonTraceFile, json_->close(), json_->error());
-    }
-
-private:
-    static constexpr const char* kCaptureFile = "wire.pcapng";
-    static constexpr const char* kTraceFile = "events.trace";
-    static constexpr const char* kJsonTraceFile = "events.jsonl";
-
-    [[nodiscard]] std::vector<EventListener*> listeners() const {
-        std::vector<EventListener*> list;
-        if (hash_) list.push_back(hash_.get());
-        if (trace_) list.push_back(trace_.get());
-        if (json_) list.push_back(json_.get());
-        return list;
-    }
-
-    static void keep(RunResult& result, const char* kind, const char* file, bool whole, int error) {
-        result.artifacts[kind] = file;
-        if (whole) return;
-        result.verdict = std::max(result.verdict, Verdict::kError);
-        result.failures.push_back(
-            fmt::format("{} could not be written: {}", file, std::strerror(error)));
-    }
-
-    EventHub& hub_;
-    std::unique_ptr<report::WireCapture> capture_;
-    std::unique_ptr<report::EventTrace> trace_;
-    std::unique_ptr<report::EventTraceJson> json_;
-    std::unique_ptr<report::EventHash> hash_;
-};
-
 }  // namespace
 
 struct Simulation::System {
@@ -141,7 +79,9 @@ struct Simulation::System {
         for (const scenario::Host& host : scenario.hosts) add_host(host, paths);
         for (const scenario::Link& link : scenario.links) add_link(link);
         for (const scenario::Action& action : scenario.timeline) add_action(action);
-        evidence = std::make_unique<Evidence>(hub, timeline, options);
+        evidence = std::make_unique<RunEvidence>(
+            hub, timeline,
+            EvidenceOptions{options.folder, options.capture, options.trace, options.hash});
         connect_capture();
     }
     ~System() {
@@ -228,6 +168,11 @@ struct Simulation::System {
             links[i]->tap(&evidence->capture()->add_link(scenario.links[i].end_names,
                                                          scenario.links[i].params.rate_mbps));
         }
+        if (evidence->host_capture() == nullptr) return;
+        for (Nic& nic : nics) {
+            nic.module->nic().listen_at_border(&evidence->host_capture()->add_nic(
+                fmt::format("{}.nic{}", scenario.hosts[nic.host].name, nic.index)));
+        }
     }
 
     void add_action(const scenario::Action& action) {
@@ -248,8 +193,7 @@ struct Simulation::System {
         }
     }
 
-    // --- the run
-    // ----------------------------------------------------------------------------------
+    // --- the run ---
 
     void simulate(RunResult& result) {
         clock.start();
@@ -316,8 +260,7 @@ struct Simulation::System {
         return list;
     }
 
-    // --- what it leaves
-    // ---------------------------------------------------------------------------
+    // --- what it leaves ---
 
     void judge(RunResult& result) {
         for (std::size_t h = 0; h < hosts.size(); h++) {
@@ -425,7 +368,7 @@ struct Simulation::System {
     std::uint64_t nic_count = 0;
     std::vector<std::unique_ptr<wire::Link>> links;
     std::vector<std::unique_ptr<Task>> actions;
-    std::unique_ptr<Evidence> evidence;
+    std::unique_ptr<RunEvidence> evidence;
 };
 
 Simulation::Simulation(const scenario::Scenario& scenario, const SimulationOptions& options,

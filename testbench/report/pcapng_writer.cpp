@@ -47,7 +47,7 @@ PcapngWriter::PcapngWriter(const std::filesystem::path& path, std::string_view c
 }
 
 std::uint32_t PcapngWriter::add_interface(std::string_view name, std::string_view description,
-                                          std::uint64_t speed_bps) {
+                                          std::uint64_t speed_bps, std::uint32_t fcs_bytes) {
     assert(frames_ == 0 && "interfaces come before frames");
     begin(kInterfaceDescription);
     put16(kLinkTypeEthernet);
@@ -55,12 +55,14 @@ std::uint32_t PcapngWriter::add_interface(std::string_view name, std::string_vie
     put32(0);  // no snap length: frames are whole
     option(kIfName, name);
     option(kIfDescription, description);
-    char speed[8];
-    store_le64(reinterpret_cast<std::uint8_t*>(speed), speed_bps);
-    option(kIfSpeed, {speed, sizeof speed});
+    if (speed_bps != 0) {
+        std::uint8_t speed[8];
+        store_le64(speed, speed_bps);
+        option(kIfSpeed, {reinterpret_cast<const char*>(speed), sizeof speed});
+    }
     option(kIfTimestampResolution, {&kNanoseconds, 1});
-    const char fcs_bytes = static_cast<char>(Frame::kFcsBytes);
-    option(kIfFcsLength, {&fcs_bytes, 1});
+    const char fcs_length = static_cast<char>(fcs_bytes);
+    option(kIfFcsLength, {&fcs_length, 1});
     option(kOptionEnd, {});
     end();
     return interfaces_++;
@@ -68,7 +70,7 @@ std::uint32_t PcapngWriter::add_interface(std::string_view name, std::string_vie
 
 void PcapngWriter::write(std::uint32_t interface, Picoseconds time_ps, CaptureDirection direction,
                          std::uint64_t packet, const std::uint8_t* data, std::uint32_t size_bytes,
-                         bool crc_error, std::string_view comment) {
+                         std::uint32_t fcs_bytes, bool crc_error, std::string_view comment) {
     assert(interface < interfaces_);
     const std::uint64_t time_ns = time_ps / 1000;
     begin(kEnhancedPacket);
@@ -80,8 +82,7 @@ void PcapngWriter::write(std::uint32_t interface, Picoseconds time_ps, CaptureDi
     put_bytes(data, size_bytes);
     if (!comment.empty()) option(kOptionComment, comment);
     std::uint8_t flags[4];
-    store_le32(flags, static_cast<std::uint32_t>(direction) |
-                          Frame::kFcsBytes << kFlagsFcsLengthShift |
+    store_le32(flags, static_cast<std::uint32_t>(direction) | fcs_bytes << kFlagsFcsLengthShift |
                           (crc_error ? kFlagsCrcError : 0));
     option(kEpbFlags, {reinterpret_cast<const char*>(flags), sizeof flags});
     std::uint8_t id[8];

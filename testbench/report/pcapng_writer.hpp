@@ -21,14 +21,15 @@ class PcapngWriter {
 public:
     PcapngWriter(const std::filesystem::path& path, std::string_view comment);
 
-    /// All interfaces come before the first frame. Returns the interface's number.
+    /// All interfaces come before the first frame. Returns the interface's number. `speed_bps` 0:
+    /// it has none.
     std::uint32_t add_interface(std::string_view name, std::string_view description,
-                                std::uint64_t speed_bps);
+                                std::uint64_t speed_bps, std::uint32_t fcs_bytes);
 
-    /// `data` ends with the FCS. `crc_error` marks a frame whose FCS is wrong.
+    /// `data` ends with `fcs_bytes` of FCS. `crc_error` marks a frame whose FCS is wrong.
     void write(std::uint32_t interface, Picoseconds time_ps, CaptureDirection direction,
                std::uint64_t packet, const std::uint8_t* data, std::uint32_t size_bytes,
-               bool crc_error, std::string_view comment = {});
+               std::uint32_t fcs_bytes, bool crc_error, std::string_view comment = {});
 
     [[nodiscard]] bool close() { return file_.close(); }
     [[nodiscard]] int error() const { return file_.error(); }

@@ -36,16 +36,22 @@ wire::WireTap& WireCapture::add_link(const std::array<std::string, 2>& end_names
             end_names[end],
             "link end " + end_names[end] + ", its peer is " + end_names[1 - end] +
                 "; out: time of the first bit, in: time of the last bit",
-            rate_mbps * 1'000'000ull);
+            rate_mbps * 1'000'000ull, Frame::kFcsBytes);
+        interface_names_.push_back(end_names[end]);
         if (end == 0) first = number;
     }
     taps_.push_back(std::make_unique<LinkTap>(*this, first));
     return *taps_.back();
 }
 
-void WireCapture::add(std::uint32_t interface, CaptureDirection direction, const Frame& frame,
-                      Picoseconds time_ps) {
-    write_until(timeline_.now_ps());
+std::uint32_t WireCapture::add_host_side(const std::string& nic_name) {
+    const std::string name = nic_name + ".host";
+    interface_names_.push_back(name);
+    return writer_.add_interface(
+        name, "what " + nic_name + " stored in host memory, at the time the data was there", 0, 0);
+}
+
+WireCapture::Record WireCapture::new_record(Picoseconds time_ps) {
     Record record;
     if (!spare_.empty()) {
         record.bytes = std::move(spare_.back());
@@ -53,15 +59,52 @@ void WireCapture::add(std::uint32_t interface, CaptureDirection direction, const
     }
     record.time_ps = time_ps;
     record.order = next_order_++;
+    return record;
+}
+
+void WireCapture::push(Record record) {
+    waiting_.push_back(std::move(record));
+    std::push_heap(waiting_.begin(), waiting_.end(), later);
+}
+
+void WireCapture::add(std::uint32_t interface, CaptureDirection direction, const Frame& frame,
+                      Picoseconds time_ps) {
+    write_until(timeline_.now_ps());
+    Record record = new_record(time_ps);
     record.packet = frame.packet;
+    record.frame = frame.number;
     record.interface = interface;
     record.direction = direction;
     record.crc_error = !frame.fcs_good();
     record.bytes.resize(frame.wire_bytes());
     std::copy_n(frame.data(), frame.size_bytes(), record.bytes.data());
     store_le32(record.bytes.data() + frame.size_bytes(), frame.fcs());
-    waiting_.push_back(std::move(record));
-    std::push_heap(waiting_.begin(), waiting_.end(), later);
+    push(std::move(record));
+}
+
+void WireCapture::add_stored(std::uint32_t interface, Picoseconds time_ps, std::uint64_t packet,
+                             const std::vector<std::uint8_t>& bytes) {
+    write_until(timeline_.now_ps());
+    Record record = new_record(time_ps);
+    record.packet = packet;
+    record.interface = interface;
+    record.direction = CaptureDirection::kInbound;
+    record.fcs_bytes = 0;
+    record.bytes = bytes;
+    push(std::move(record));
+}
+
+// A record waits at least until time has passed it, so one of this moment is still here.
+void WireCapture::comment_arrival(const std::string& end_name, std::uint64_t frame_number,
+                                  std::string comment) {
+    for (Record& record : waiting_) {
+        if (record.frame == frame_number && record.direction == CaptureDirection::kInbound &&
+            record.time_ps == timeline_.now_ps() &&
+            interface_names_[record.interface] == end_name) {
+            record.comment = std::move(comment);
+            return;
+        }
+    }
 }
 
 void WireCapture::write_until(Picoseconds time_ps) {
@@ -70,7 +113,7 @@ void WireCapture::write_until(Picoseconds time_ps) {
         Record& record = waiting_.back();
         writer_.write(record.interface, record.time_ps, record.direction, record.packet,
                       record.bytes.data(), static_cast<std::uint32_t>(record.bytes.size()),
-                      record.crc_error);
+                      record.fcs_bytes, record.crc_error, record.comment);
         spare_.push_back(std::move(record.bytes));
         waiting_.pop_back();
     }

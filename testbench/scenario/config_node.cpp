@@ -67,6 +67,17 @@ void write_table(const ConfigNode::Table& table, const std::string& path, std::s
     }
 }
 
+void collect_leaves(const ConfigNode& table, const std::string& prefix, std::vector<Leaf>& leaves) {
+    for (const ConfigEntry& entry : *table.as<ConfigNode::Table>()) {
+        const std::string name = prefix + entry.key;
+        if (entry.value->as<ConfigNode::Table>() != nullptr) {
+            collect_leaves(*entry.value, name + ".", leaves);
+        } else {
+            leaves.push_back({name, entry.key_at, entry.value.get()});
+        }
+    }
+}
+
 }  // namespace
 
 const ConfigNode* ConfigNode::find(std::string_view key) const {
@@ -125,6 +136,14 @@ std::unique_ptr<ConfigNode> ConfigNode::clone() const {
         copy->value = *as<bool>();
     }
     return copy;
+}
+
+std::vector<Leaf> leaves_of(const ConfigNode* table) {
+    std::vector<Leaf> leaves;
+    if (table != nullptr && table->as<ConfigNode::Table>() != nullptr) {
+        collect_leaves(*table, "", leaves);
+    }
+    return leaves;
 }
 
 std::string comma_list(const std::vector<std::string>& parts) {

@@ -70,6 +70,15 @@ public:
 /// A value as it would stand behind `=`.
 [[nodiscard]] std::string to_toml_value(const ConfigNode& node);
 
+/// What is no table inside nested tables, by its dotted name: "phy.autonegotiation_ms".
+struct Leaf {
+    std::string name;
+    Position key_at;
+    const ConfigNode* value;
+};
+/// In the order of writing; none when `table` is null or no table.
+[[nodiscard]] std::vector<Leaf> leaves_of(const ConfigNode* table);
+
 /// "a, b, c"
 [[nodiscard]] std::string comma_list(const std::vector<std::string>& parts);
 

@@ -7,43 +7,12 @@
 #include <map>
 
 #include "testbench/scenario/decode_text.hpp"
+#include "testbench/scenario/host_decoder.hpp"
 #include "testbench/scenario/table_reader.hpp"
 #include "testbench/scenario/variables.hpp"
 
 namespace doorbell::scenario {
 namespace {
-
-bool plain_name(const std::string& name) {
-    return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-        return std::isalnum(c) != 0 || c == '_' || c == '-';
-    });
-}
-
-/// A leaf of nested tables by its dotted name.
-struct Leaf {
-    std::string name;
-    Position key_at;
-    const ConfigNode* value;
-};
-
-void collect_leaves(const ConfigNode& table, const std::string& prefix, std::vector<Leaf>& leaves) {
-    for (const ConfigEntry& entry : *table.as<ConfigNode::Table>()) {
-        const std::string name = prefix + entry.key;
-        if (entry.value->as<ConfigNode::Table>() != nullptr) {
-            collect_leaves(*entry.value, name + ".", leaves);
-        } else {
-            leaves.push_back({name, entry.key_at, entry.value.get()});
-        }
-    }
-}
-
-std::vector<Leaf> leaves_of(const ConfigNode* table) {
-    std::vector<Leaf> leaves;
-    if (table != nullptr && table->as<ConfigNode::Table>() != nullptr) {
-        collect_leaves(*table, "", leaves);
-    }
-    return leaves;
-}
 
 class Decoder {
 public:
@@ -56,9 +25,11 @@ public:
         file.refuse_unknown();
         decode_head(file.table("scenario"));
         define_variables(file.table("workload"));
-        common_nic_ = file.table("nic");
-        common_settings_ = file.table("settings");
-        for (const ConfigNode* node : file.tables("host")) decode_host(*node);
+        const HostDecoder hosts(knowledge_, variables_, file.table("nic"), file.table("settings"),
+                                diagnostics_);
+        for (const ConfigNode* node : file.tables("host")) {
+            scenario_.hosts.push_back(hosts.decode(*node, scenario_.hosts));
+        }
         for (const ConfigNode* node : file.tables("link")) decode_link(*node);
         for (const ConfigNode* node : file.tables("verify")) decode_verification(*node);
         for (const ConfigNode* node : file.tables("timeline")) decode_action(*node);
@@ -75,7 +46,7 @@ private:
         if (node == nullptr) return;
         TableReader reader(node, "scenario", diagnostics_);
         reader.refuse_unknown();
-        scenario_.name = name_of(reader);
+        scenario_.name = reader.name();
         scenario_.description = reader.string("description");
         scenario_.timeout_ps = milliseconds(unsigned_of(reader.integer("timeout_ms")));
         scenario_.drain_ps = microseconds(unsigned_of(reader.integer("drain_us")));
@@ -98,192 +69,14 @@ private:
         }
     }
 
-    std::string name_of(TableReader& reader) {
-        std::string name = reader.string("name");
-        if (reader.has("name") && !plain_name(name)) {
-            reader.error("name", fmt::format("\"{}\" is no name", name),
-                         "a name has letters, digits, '_' and '-': it stands in metrics");
-        }
-        return name;
-    }
-
-    // --- hosts
-    // ------------------------------------------------------------------------------------
-
-    void decode_host(const ConfigNode& node) {
-        TableReader reader(&node, "host", diagnostics_);
-        reader.refuse_unknown();
-        Host host;
-        host.name = name_of(reader);
-        for (const Host& other : scenario_.hosts) {
-            if (other.name == host.name) {
-                reader.error("name", fmt::format("there is another host '{}'", host.name));
-            }
-        }
-        host.image = reader.string("image");
-        std::string why;
-        const ImageContents* image = knowledge_.image(host.image, why);
-        if (image == nullptr) {
-            reader.error("image", fmt::format("there is no guest image '{}'", host.image), why);
-        }
-        decode_nics(reader, host);
-        decode_settings(common_settings_, image, host);
-        decode_settings(reader.table("settings"), image, host);
-        for (const ConfigNode* part : reader.tables("interface")) decode_interface(*part, host);
-        for (const ConfigNode* part : reader.tables("route")) decode_route(*part, host);
-        for (const ConfigNode* part : reader.tables("app")) decode_app(*part, image, host);
-        scenario_.hosts.push_back(std::move(host));
-    }
-
-    void decode_nics(TableReader& reader, Host& host) {
-        std::vector<Param> common;
-        decode_params(common_nic_, common);
-        const auto parts = reader.tables("nic");
-        if (parts.empty()) host.nics.push_back(common);
-        for (const ConfigNode* part : parts) {
-            std::vector<Param> params = common;
-            decode_params(part, params);
-            host.nics.push_back(std::move(params));
-        }
-        if (host.nics.size() > 8) {
-            reader.error("nic", fmt::format("host '{}' has {} NICs", host.name, host.nics.size()),
-                         "a host has at most 8");
-        }
-    }
-
-    void decode_params(const ConfigNode* table, std::vector<Param>& params) {
-        for (const Leaf& leaf : leaves_of(table)) {
-            ParamValue value;
-            if (const auto* boolean = leaf.value->as<bool>()) {
-                value = *boolean;
-            } else if (const auto* integer = leaf.value->as<std::int64_t>()) {
-                value = *integer;
-            } else if (const auto* text = leaf.value->as<std::string>()) {
-                value = *text;
-            } else {
-                diagnostics_.add(leaf.value->at, fmt::format("'{}' cannot be {}", leaf.name,
-                                                             leaf.value->type_name()));
-                continue;
-            }
-            if (!check_param(leaf, value)) continue;
-            params.push_back({leaf.name, value});
-        }
-    }
-
-    bool check_param(const Leaf& leaf, const ParamValue& value) {
-        const auto known = knowledge_.nic_params();
-        if (std::find(known.begin(), known.end(), leaf.name) == known.end()) {
-            std::string help = suggestion(leaf.name, known);
-            if (help.empty()) help = "`doorbell describe nic` lists them";
-            diagnostics_.add(leaf.key_at, fmt::format("a NIC has no parameter '{}'", leaf.name), {},
-                             help);
-            return false;
-        }
-        const std::string wrong = knowledge_.check_nic_param(leaf.name, value);
-        if (wrong.empty()) return true;
-        diagnostics_.add(leaf.value->at, wrong);
-        return false;
-    }
-
-    void decode_settings(const ConfigNode* table, const ImageContents* image, Host& host) {
-        for (const Leaf& leaf : leaves_of(table)) {
-            std::string value;
-            if (!scalar_text(*leaf.value, value)) {
-                diagnostics_.add(leaf.value->at, fmt::format("'{}' cannot be {}", leaf.name,
-                                                             leaf.value->type_name()));
-                continue;
-            }
-            if (image != nullptr && !known_by(image->settings, leaf.name)) {
-                diagnostics_.add(
-                    leaf.key_at,
-                    fmt::format("the guest image '{}' has no setting '{}'", host.image, leaf.name),
-                    {}, help_from(image->settings, leaf.name));
-                continue;
-            }
-            host.settings.push_back({leaf.name, value});
-        }
-    }
-
-    void decode_interface(const ConfigNode& node, Host& host) {
-        TableReader reader(&node, "host.interface", diagnostics_);
-        reader.refuse_unknown();
-        Interface interface;
-        interface.nic = narrow(reader.integer("nic"));
-        if (interface.nic >= host.nics.size()) {
-            reader.error("nic", fmt::format("host '{}' has no NIC {}", host.name, interface.nic),
-                         fmt::format("it has {}, counted from 0", host.nics.size()));
-        }
-        const std::string address = reader.string("address");
-        const std::string wrong = parse_network(address, interface.address, interface.prefix_bits);
-        if (reader.has("address") && !wrong.empty()) {
-            reader.error("address", fmt::format("\"{}\" is no address of an interface", address),
-                         wrong, "for instance \"10.0.0.1/24\"");
-        }
-        interface.mtu_bytes = narrow(reader.integer("mtu_bytes"));
-        host.interfaces.push_back(interface);
-    }
-
-    void decode_route(const ConfigNode& node, Host& host) {
-        TableReader reader(&node, "host.route", diagnostics_);
-        reader.refuse_unknown();
-        Route route;
-        const std::string to = reader.string("to");
-        std::string wrong = parse_network(to, route.destination, route.prefix_bits);
-        if (wrong.empty() && route.prefix_bits < 32 &&
-            (route.destination << route.prefix_bits) != 0) {
-            wrong = "the address has bits beyond its prefix";
-        }
-        if (reader.has("to") && !wrong.empty()) {
-            reader.error("to", fmt::format("\"{}\" is no network", to), wrong,
-                         "for instance \"10.1.0.0/16\"");
-        }
-        const std::string via = reader.string("via");
-        if (!via.empty() && !parse_address(via, route.gateway)) {
-            reader.error("via", fmt::format("\"{}\" is no IPv4 address", via));
-        }
-        route.interface = narrow(reader.integer("interface"));
-        if (reader.has("interface") && route.interface >= host.interfaces.size()) {
-            reader.error("interface",
-                         fmt::format("host '{}' has no interface {}", host.name, route.interface),
-                         fmt::format("it has {}, counted from 0", host.interfaces.size()));
-        }
-        route.metric = narrow(reader.integer("metric"));
-        host.routes.push_back(route);
-    }
-
-    void decode_app(const ConfigNode& node, const ImageContents* image, Host& host) {
-        TableReader reader(&node, "host.app", diagnostics_);
-        reader.refuse_unknown();
-        App app;
-        app.start_ps = microseconds(unsigned_of(reader.integer("start_us")));
-        app.background = reader.boolean("background");
-        std::vector<std::string> words;
-        const ConfigNode* run = reader.any("run");
-        if (run != nullptr && !command_words(*run, words)) {
-            reader.error("run", "this is no command",
-                         "a program and its arguments: a line of words, or an array of strings");
-        }
-        for (const std::string& word : words) {
-            app.argv.push_back(variables_.expand(word, run->at, diagnostics_));
-        }
-        if (image != nullptr && !app.argv.empty() && !known_by(image->apps, app.argv[0])) {
-            reader.error(
-                "run",
-                fmt::format("the guest image '{}' has no program '{}'", host.image, app.argv[0]),
-                {}, help_from(image->apps, app.argv[0]));
-        }
-        host.apps.push_back(std::move(app));
-    }
-
-    // --- links
-    // ------------------------------------------------------------------------------------
+    // --- links ---
 
     void decode_link(const ConfigNode& node) {
         TableReader reader(&node, "link", diagnostics_);
         reader.refuse_unknown();
         Link link;
         link.name =
-            reader.has("name") ? name_of(reader) : fmt::format("wire{}", scenario_.links.size());
+            reader.has("name") ? reader.name() : fmt::format("wire{}", scenario_.links.size());
         for (const Link& other : scenario_.links) {
             if (other.name == link.name) {
                 reader.error("name", fmt::format("there is another link '{}'", link.name));
@@ -357,8 +150,7 @@ private:
         return change;
     }
 
-    // --- what happens and what is expected
-    // --------------------------------------------------------
+    // --- what happens and what is expected ---
 
     void decode_verification(const ConfigNode& node) {
         TableReader reader(&node, "verify", diagnostics_);
@@ -457,24 +249,12 @@ private:
         return name;
     }
 
-    // --- small things
-    // -----------------------------------------------------------------------------
+    // --- small things ---
 
     static std::uint64_t unsigned_of(std::int64_t value) {
         return static_cast<std::uint64_t>(value);
     }
     static std::uint32_t narrow(std::int64_t value) { return static_cast<std::uint32_t>(value); }
-
-    static bool known_by(const std::vector<Documented>& list, const std::string& name) {
-        return std::any_of(list.begin(), list.end(),
-                           [&](const Documented& item) { return item.name == name; });
-    }
-    static std::string help_from(const std::vector<Documented>& list, const std::string& name) {
-        std::vector<std::string> names;
-        for (const Documented& item : list) names.push_back(item.name);
-        const std::string help = suggestion(name, names);
-        return help.empty() ? "`doorbell describe guest` lists them" : help;
-    }
 
     std::vector<std::string> nic_names() const {
         std::vector<std::string> names;
@@ -501,8 +281,6 @@ private:
     const Knowledge& knowledge_;
     Diagnostics& diagnostics_;
     Variables variables_;
-    const ConfigNode* common_nic_ = nullptr;
-    const ConfigNode* common_settings_ = nullptr;
     std::map<std::string, std::string> taken_;  ///< NIC to the link at its port.
     std::vector<std::string> metrics_;
     Scenario scenario_;

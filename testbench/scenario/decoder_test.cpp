@@ -197,6 +197,30 @@ const Mistake kMistakes[] = {
      "   28 | driver.irt = 200\n"
      "      |        ^~~\n"
      "      = help: did you mean 'driver.itr'?\n"},
+    {"ImpossibleSetting", "driver.itr = 200", "driver.itr = 70000",
+     "s.toml:28:14: error: 'driver.itr' cannot be 70000\n"
+     "   28 | driver.itr = 70000\n"
+     "      |              ^~~~~\n"
+     "      = it takes 0..65535\n"},
+    {"SettingOfNoNic", "driver.itr = 200", "nic3.driver.itr = 200",
+     "s.toml:28:13: error: the guest image 'default' has no setting 'nic3.driver.itr'\n"
+     "   28 | nic3.driver.itr = 200\n"
+     "      |             ^~~\n"
+     "      = help: did you mean 'driver.itr'?\n"},
+    {"UnknownArgument", "tcp_send --to", "tcp_send --too",
+     "s.toml:22:7: error: tcp_send has no argument '--too'\n"
+     "   22 | run = \"tcp_send --too 10.0.0.2 --file '${workload.input}'\"\n"
+     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+     "      = help: did you mean '--to'?\n"},
+    {"ImpossibleArgument", "tcp_send --to 10.0.0.2", "tcp_send --to 10.0.0",
+     "s.toml:22:7: error: '--to' must be an IPv4 address, not '10.0.0'\n"
+     "   22 | run = \"tcp_send --to 10.0.0 --file '${workload.input}'\"\n"
+     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"},
+    {"TwoInterfacesOnANic", "[[host.route]]",
+     "[[host.interface]]\naddress = \"10.9.0.1/8\"\n[[host.route]]",
+     "s.toml:34:1: error: NIC 0 of host 'b' has another interface\n"
+     "   34 | [[host.interface]]\n"
+     "      | ^~~~~~~~~~~~~~~~~~\n"},
     {"UnknownProgram", "\"tcp_send ", "\"tcp_snd ",
      "s.toml:22:7: error: the guest image 'default' has no program 'tcp_snd'\n"
      "   22 | run = \"tcp_snd --to 10.0.0.2 --file '${workload.input}'\"\n"

@@ -41,8 +41,9 @@ public:
     }
 
 private:
-    ImageContents image_{{{"tcp_send", "", "", ""}, {"tcp_receive", "", "", ""}},
-                         {{"driver.tx_ring", "8..4096", "256", ""}, {"driver.itr", "", "", ""}}};
+    ImageContents image_{
+        {{"tcp_send", "--to ADDRESS --file NAME", "", ""}, {"tcp_receive", "--file NAME", "", ""}},
+        {{"driver.tx_ring", "8..4096, by 8", "256", ""}, {"driver.itr", "0..65535", "0", ""}}};
 };
 
 inline constexpr const char* kGoodScenario = R"([scenario]

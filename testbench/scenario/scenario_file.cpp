@@ -41,69 +41,100 @@ void ScenarioFile::apply(const std::vector<std::string>& sets) {
     read_sweep();
     for (const std::string& set : sets) {
         apply_set(*root_, set, sources_, diagnostics_);
-        // Who sets a swept key wants that value only.
-        const std::string key = set.substr(0, set.find('='));
-        axes_.erase(std::remove_if(axes_.begin(), axes_.end(),
-                                   [&](const Axis& axis) { return axis.key == key; }),
-                    axes_.end());
+        forget(set.substr(0, set.find('=')));
     }
+}
+
+/// Who sets a swept key wants that value only.
+void ScenarioFile::forget(const std::string& key) {
+    for (Axis& axis : axes_) {
+        for (std::vector<Change>& step : axis.steps) {
+            step.erase(std::remove_if(step.begin(), step.end(),
+                                      [&](const Change& change) { return change.key == key; }),
+                       step.end());
+        }
+    }
+    axes_.erase(std::remove_if(axes_.begin(), axes_.end(),
+                               [](const Axis& axis) {
+                                   return std::all_of(
+                                       axis.steps.begin(), axis.steps.end(),
+                                       [](const auto& step) { return step.empty(); });
+                               }),
+                axes_.end());
 }
 
 void ScenarioFile::read_sweep() {
     if (sweep_ == nullptr) return;
-    if (sweep_->as<ConfigNode::Table>() == nullptr) {
+    if (const auto* tables = sweep_->as<ConfigNode::Array>()) {
+        read_steps(*tables);
+    } else if (sweep_->as<ConfigNode::Table>() != nullptr) {
+        read_axes(*sweep_);
+    } else {
         diagnostics_.add(sweep_->at,
                          fmt::format("[sweep] must be a table, this is {}", sweep_->type_name()));
-        return;
     }
-    std::vector<std::pair<std::string, const ConfigNode*>> open = {{"", sweep_.get()}};
-    while (!open.empty()) {
-        const auto [prefix, table] = open.back();
-        open.pop_back();
-        for (const ConfigEntry& entry : *table->as<ConfigNode::Table>()) {
-            const std::string key = prefix + entry.key;
-            if (entry.value->as<ConfigNode::Table>() != nullptr) {
-                open.emplace_back(key + ".", entry.value.get());
-                continue;
-            }
-            const auto* array = entry.value->as<ConfigNode::Array>();
-            if (array == nullptr || array->empty()) {
-                diagnostics_.add(entry.value->at,
-                                 fmt::format("the sweep of '{}' must be a list of values", key));
-                continue;
-            }
-            Axis axis{key, entry.key_at, {}};
-            for (const auto& value : *array) axis.values.push_back(value.get());
-            axes_.push_back(std::move(axis));
-        }
-    }
-    std::sort(axes_.begin(), axes_.end(),
-              [](const Axis& a, const Axis& b) { return a.at.line < b.at.line; });
     std::size_t count = 1;
     for (const Axis& axis : axes_) {
-        count *= axis.values.size();
+        count *= axis.steps.size();
         if (count <= kMostPoints) continue;
-        diagnostics_.add(axis.at, fmt::format("the sweep makes more than {} runs", kMostPoints));
+        diagnostics_.add(sweep_->at, fmt::format("the sweep makes more than {} runs", kMostPoints));
         axes_.clear();
         return;
     }
 }
 
+void ScenarioFile::read_axes(const ConfigNode& table) {
+    for (const Leaf& leaf : leaves_of(&table)) {
+        const auto* array = leaf.value->as<ConfigNode::Array>();
+        if (array == nullptr || array->empty()) {
+            diagnostics_.add(leaf.value->at,
+                             fmt::format("the sweep of '{}' must be a list of values", leaf.name));
+            continue;
+        }
+        Axis axis;
+        for (const auto& value : *array) {
+            axis.steps.push_back({{leaf.name, leaf.key_at, value.get()}});
+        }
+        axes_.push_back(std::move(axis));
+    }
+}
+
+void ScenarioFile::read_steps(const ConfigNode::Array& tables) {
+    Axis axis;
+    for (const auto& table : tables) {
+        std::vector<Change> step;
+        for (const Leaf& leaf : leaves_of(table.get())) {
+            step.push_back({leaf.name, leaf.key_at, leaf.value});
+        }
+        if (step.empty()) diagnostics_.add(table->at, "a step of the sweep changes nothing");
+        axis.steps.push_back(std::move(step));
+    }
+    axes_.push_back(std::move(axis));
+}
+
 std::size_t ScenarioFile::points() const {
     std::size_t count = 1;
-    for (const Axis& axis : axes_) count *= axis.values.size();
+    for (const Axis& axis : axes_) count *= axis.steps.size();
     return count;
+}
+
+std::vector<ScenarioFile::Change> ScenarioFile::changes(std::size_t point) const {
+    std::vector<Change> list;
+    std::size_t stride = points();
+    for (const Axis& axis : axes_) {
+        stride /= axis.steps.size();
+        const auto& step = axis.steps[point / stride % axis.steps.size()];
+        list.insert(list.end(), step.begin(), step.end());
+    }
+    return list;
 }
 
 std::vector<std::pair<std::string, std::string>> ScenarioFile::point(std::size_t index) const {
     std::vector<std::pair<std::string, std::string>> settings;
-    std::size_t stride = points();
-    for (const Axis& axis : axes_) {
-        stride /= axis.values.size();
-        const ConfigNode& value = *axis.values[index / stride % axis.values.size()];
+    for (const Change& change : changes(index)) {
         std::string text;
-        if (!scalar_text(value, text)) text = to_toml_value(value);
-        settings.emplace_back(axis.key, text);
+        if (!scalar_text(*change.value, text)) text = to_toml_value(*change.value);
+        settings.emplace_back(change.key, text);
     }
     return settings;
 }
@@ -111,11 +142,8 @@ std::vector<std::pair<std::string, std::string>> ScenarioFile::point(std::size_t
 std::unique_ptr<ConfigNode> ScenarioFile::at_point(std::size_t point,
                                                    Diagnostics& diagnostics) const {
     std::unique_ptr<ConfigNode> root = root_->clone();
-    std::size_t stride = points();
-    for (const Axis& axis : axes_) {
-        stride /= axis.values.size();
-        apply_value(*root, axis.key, axis.at, *axis.values[point / stride % axis.values.size()],
-                    diagnostics);
+    for (const Change& change : changes(point)) {
+        apply_value(*root, change.key, change.at, *change.value, diagnostics);
     }
     return root;
 }

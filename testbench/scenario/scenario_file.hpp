@@ -35,13 +35,23 @@ public:
     [[nodiscard]] std::unique_ptr<ConfigNode> resolved(std::size_t point) const;
 
 private:
-    struct Axis {
+    struct Change {
         std::string key;
         Position at;
-        std::vector<const ConfigNode*> values;
+        const ConfigNode* value;
+    };
+    /// What varies together: each step is a list of changes. [sweep] has an axis for each key, in
+    /// steps of one change; [[sweep]] is one axis, each table a step.
+    struct Axis {
+        std::vector<std::vector<Change>> steps;
     };
     void apply(const std::vector<std::string>& sets);
     void read_sweep();
+    void read_axes(const ConfigNode& table);
+    void read_steps(const ConfigNode::Array& tables);
+    void forget(const std::string& key);
+    /// The changes that make a point, and nothing of the others.
+    [[nodiscard]] std::vector<Change> changes(std::size_t point) const;
     [[nodiscard]] std::unique_ptr<ConfigNode> at_point(std::size_t point,
                                                        Diagnostics& diagnostics) const;
 

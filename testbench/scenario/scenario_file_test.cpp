@@ -42,6 +42,31 @@ TEST(ScenarioFileTest, SettingASweptKeyLeavesOneValue) {
     EXPECT_TRUE(file.point(0).empty());
 }
 
+TEST(ScenarioFileTest, ASweepOfTablesMakesARunForEachTable) {
+    const std::string text = std::string(kGoodScenario) +
+                             "[[sweep]]\nsettings.driver.itr = 0\nworkload.bytes = 7\n"
+                             "[[sweep]]\nsettings.driver.itr = 50\n";
+    const ScenarioFile file(text, "s.toml", {});
+    ASSERT_TRUE(file.good()) << file.diagnostics().text();
+    ASSERT_EQ(file.points(), 2u);
+    EXPECT_THAT(file.point(0),
+                ElementsAre(Pair("settings.driver.itr", "0"), Pair("workload.bytes", "7")));
+    EXPECT_THAT(file.point(1), ElementsAre(Pair("settings.driver.itr", "50")));
+    TestKnowledge knowledge;
+    Diagnostics diagnostics;
+    const Scenario first = file.decode(0, {}, knowledge, diagnostics);
+    const Scenario second = file.decode(1, {}, knowledge, diagnostics);
+    EXPECT_EQ(first.hosts[0].apps[0].argv.back(), "generate:7");
+    EXPECT_EQ(second.hosts[0].apps[0].argv.back(), "generate:1000");
+
+    const ScenarioFile fixed(text, "s.toml", {"settings.driver.itr=9"});
+    ASSERT_EQ(fixed.points(), 2u);
+    EXPECT_THAT(fixed.point(0), ElementsAre(Pair("workload.bytes", "7")));
+    EXPECT_TRUE(fixed.point(1).empty());
+    const ScenarioFile one(text, "s.toml", {"settings.driver.itr=9", "workload.bytes=1"});
+    EXPECT_EQ(one.points(), 1u);
+}
+
 TEST(ScenarioFileTest, ASweepOfAnUnknownParameterIsAnErrorAtItsLine) {
     const ScenarioFile file(with_sweep("\"nic.irq.itrr\" = [1]\n"), "s.toml", {});
     TestKnowledge knowledge;

@@ -58,7 +58,9 @@ const std::vector<SchemaSection>& schema_sections() {
         {"expect", "[[expect]]",
          "What must hold of the metrics at the end; see `doorbell describe metrics`.", false},
         {"sweep", "[sweep]",
-         "Keys, as --set takes them, each with a list of values: one run for each combination.",
+         "Keys, as --set takes them, each with a list of values: one run for each combination. Or, "
+         "as "
+         "[[sweep]], tables of keys with one value each: one run for each table.",
          true},
     };
     return sections;
@@ -75,7 +77,7 @@ const std::vector<SchemaKey>& schema_keys() {
         {"", "verify", T::kTables, 0, 0, "", "", "Files to compare."},
         {"", "timeline", T::kTables, 0, 0, "", "", "Events during the run."},
         {"", "expect", T::kTables, 0, 0, "", "", "Expectations."},
-        {"", "sweep", T::kTable, 0, 0, "", "", "Values to run through."},
+        {"", "sweep", T::kAny, 0, 0, "", "", "Values to run through."},
 
         {"scenario", "name", T::kString, 0, 0, nullptr, "", "Letters, digits, '_' and '-'."},
         {"scenario", "description", T::kString, 0, 0, nullptr, "", "One or two sentences."},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 
 namespace doorbell::scenario {
@@ -18,6 +19,12 @@ std::vector<std::string> split_choices(std::string_view choices) {
         }
     }
     return list;
+}
+
+bool plain_name(const std::string& name) {
+    return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '_' || c == '-';
+    });
 }
 
 }  // namespace
@@ -70,6 +77,15 @@ std::string TableReader::string(std::string_view key) {
         }
     }
     return *text;
+}
+
+std::string TableReader::name() {
+    std::string text = string("name");
+    if (has("name") && !plain_name(text)) {
+        error("name", fmt::format("\"{}\" is no name", text),
+              "a name has letters, digits, '_' and '-': it stands in metrics");
+    }
+    return text;
 }
 
 std::optional<std::int64_t> TableReader::optional_integer(std::string_view key) {

@@ -19,6 +19,8 @@ public:
 
     /// The value, or the schema's default; a mistake is reported and the default given.
     std::string string(std::string_view key);
+    /// The key "name", which stands in metrics and paths.
+    std::string name();
     std::int64_t integer(std::string_view key);
     double number(std::string_view key);
     bool boolean(std::string_view key);

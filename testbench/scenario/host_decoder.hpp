@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "testbench/scenario/config_node.hpp"
+#include "testbench/scenario/diagnostic.hpp"
+#include "testbench/scenario/knowledge.hpp"
+#include "testbench/scenario/scenario.hpp"
+#include "testbench/scenario/table_reader.hpp"
+#include "testbench/scenario/variables.hpp"
+
+namespace doorbell::scenario {
+
+/// A [[host]] with its NICs, settings, interfaces, routes and programs.
+class HostDecoder {
+public:
+    /// `common_nic` and `common_settings`: [nic] and [settings] of the file, or null.
+    HostDecoder(const Knowledge& knowledge, Variables& variables, const ConfigNode* common_nic,
+                const ConfigNode* common_settings, Diagnostics& diagnostics);
+
+    [[nodiscard]] Host decode(const ConfigNode& node, const std::vector<Host>& others) const;
+
+private:
+    void decode_nics(TableReader& reader, Host& host) const;
+    void decode_params(const ConfigNode* table, std::vector<Param>& params) const;
+    bool check_param(const Leaf& leaf, const ParamValue& value) const;
+    void decode_settings(const ConfigNode* table, const ImageContents* image, Host& host) const;
+    void decode_interface(const ConfigNode& node, Host& host) const;
+    void decode_route(const ConfigNode& node, Host& host) const;
+    void decode_app(const ConfigNode& node, const ImageContents* image, Host& host) const;
+
+    const Knowledge& knowledge_;
+    Variables& variables_;
+    const ConfigNode* common_nic_;
+    const ConfigNode* common_settings_;
+    Diagnostics& diagnostics_;
+};
+
+}  // namespace doorbell::scenario
