@@ -4,8 +4,8 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <array>
+#include <cassert>
 #include <exception>
 #include <systemc>
 #include <vector>
