@@ -256,8 +256,8 @@ void InterruptBlock82574l::flush_by_software(Direction direction) {
 
 void InterruptBlock82574l::set_causes(std::uint32_t causes) {
     const std::uint32_t latched = rules_.set(causes, settings());
-    for (std::uint32_t cause = 0; latched >> cause != 0; cause++) {
-        cause_counts_[cause] += latched >> cause & 1;
+    for (std::uint32_t left = latched; left != 0; left &= left - 1) {
+        cause_counts_[static_cast<std::size_t>(__builtin_ctz(left))]++;
     }
     events::irq_cause(events_, timeline_.now_ps(), {}, latched, rules_.icr(), rules_.ims());
     update_irq();
@@ -376,13 +376,18 @@ Picoseconds InterruptBlock82574l::update_msi() {
     return kNever;
 }
 
-std::uint32_t InterruptBlock82574l::causes_of_vector(std::uint32_t vector) const {
+// IVAR is decoded when it has changed, whoever changed it, not for each event.
+std::uint32_t InterruptBlock82574l::causes_of_vector(std::uint32_t vector) {
     const std::uint32_t ivar = registers_.word(r::IVAR);
-    std::uint32_t causes = 0;
-    for (const VectorCause& row : kVectorCauses) {
-        if (row.valid.get(ivar) != 0 && row.vector.get(ivar) == vector) causes |= row.cause;
+    if (ivar != decoded_ivar_) {
+        decoded_ivar_ = ivar;
+        vector_causes_.fill(0);
+        for (const VectorCause& row : kVectorCauses) {
+            if (row.valid.get(ivar) == 0) continue;
+            vector_causes_[row.vector.get(ivar) % vector_causes_.size()] |= row.cause;
+        }
     }
-    return causes;
+    return vector_causes_[vector];
 }
 
 Picoseconds InterruptBlock82574l::update_msix() {
@@ -391,9 +396,10 @@ Picoseconds InterruptBlock82574l::update_msix() {
     if (due == 0 && table_.pending_bits() == 0) return kNever;
     for (std::uint32_t vector = 0; vector < MsixTable::kVectors; vector++) {
         const std::uint32_t mine = causes_of_vector(vector);
-        const bool masked = configuration_.msix_function_masked || table_.masked(vector);
         const bool pending = table_.pending(vector);
-        if ((due & mine) == 0 && (!pending || masked)) continue;
+        if ((due & mine) == 0 && !pending) continue;
+        const bool masked = configuration_.msix_function_masked || table_.masked(vector);
+        if ((due & mine) == 0 && masked) continue;
         const std::uint32_t interval = registers_.get(r::EITR_INTERVAL, vector);
         if (held_back(eitr_[vector], interval, vector, retry_ps)) continue;
         moderation_reported_ &= ~(1u << vector);

@@ -61,15 +61,19 @@ Statistics::Statistics(regs::RegisterFile& registers, const StatisticsParams& pa
 
 void Statistics::count(Stat stat, std::uint64_t amount) {
     const Place& place = place_of(stat);
-    const std::uint64_t limit = place.high == nullptr
-                                    ? std::uint64_t{std::numeric_limits<std::uint32_t>::max()}
-                                    : std::numeric_limits<std::uint64_t>::max();
-    const std::uint64_t before = value(stat);
-    const std::uint64_t after = amount > limit - before ? limit : before + amount;
-    registers_.poke(*place.low, static_cast<std::uint32_t>(after));
-    if (place.high != nullptr) {
-        registers_.poke(*place.high, static_cast<std::uint32_t>(after >> 32));
+    if (place.high == nullptr) {
+        constexpr std::uint32_t kLimit = std::numeric_limits<std::uint32_t>::max();
+        const std::uint32_t before = registers_.word(*place.low);
+        registers_.poke(*place.low, amount > kLimit - before
+                                        ? kLimit
+                                        : before + static_cast<std::uint32_t>(amount));
+        return;
     }
+    const std::uint64_t before = value(stat);
+    const std::uint64_t sum = before + amount;
+    const std::uint64_t after = sum < before ? std::numeric_limits<std::uint64_t>::max() : sum;
+    registers_.poke(*place.low, static_cast<std::uint32_t>(after));
+    registers_.poke(*place.high, static_cast<std::uint32_t>(after >> 32));
 }
 
 std::uint64_t Statistics::value(Stat stat) const {
