@@ -1,5 +1,7 @@
 #include "hw/base/simulation_clock_module.hpp"
 
+#include "hw/base/timeline_module.hpp"
+
 namespace doorbell {
 
 void SimulationClock::start() {
@@ -20,9 +22,11 @@ Picoseconds SimulationClock::next_event_time() const {
 // due at that very time only in the next slice; a second start of zero length runs that, too.
 void SimulationClock::advance_until(Picoseconds until_ps) {
     if (until_ps < now_ps() || stopped()) return;
+    if (run_ahead_) TimelineModule::let_run_ahead(until_ps);
     const sc_core::sc_time slice = sc_core::sc_time::from_value(until_ps - now_ps());
     if (slice != sc_core::SC_ZERO_TIME) sc_core::sc_start(slice, sc_core::SC_RUN_TO_TIME);
     while (!stopped() && next_event_time() == until_ps) sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    TimelineModule::let_run_ahead(0);
 }
 
 bool SimulationClock::stopped() const {

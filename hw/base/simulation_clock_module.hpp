@@ -21,8 +21,14 @@ public:
     [[nodiscard]] Picoseconds next_event_time() const;
     /// Runs everything up to and at `until_ps`, then stands there. An `sc_stop` ends it early.
     void advance_until(Picoseconds until_ps);
+    /// Lets devices run ahead of the kernel within a slice (see `TimelineModule`): the platform
+    /// takes the time of what they master from timelines or from the annotated delay.
+    void let_devices_run_ahead() { run_ahead_ = true; }
     /// Someone called `sc_stop`: nothing runs any more.
     [[nodiscard]] bool stopped() const;
+
+private:
+    bool run_ahead_ = false;
 };
 
 }  // namespace doorbell

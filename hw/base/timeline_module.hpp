@@ -1,37 +1,60 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <systemc>
 
 #include "hw/base/timeline.hpp"
 
 namespace doorbell {
 
-/// A timeline on the SystemC kernel: one SC_METHOD and one pending event however many tasks wait.
-/// Tasks that are due at the same time share an activation.
+/// A timeline on the SystemC kernel. All timelines of a simulation share one process and one
+/// pending event of the kernel, the agenda: whatever is due at the same time, in whichever module,
+/// shares an activation, and among equal times the module that was made first goes first.
+///
+/// A device may also run ahead of the kernel (temporal decoupling, IEEE 1666 clause 9 in spirit):
+/// when nothing else of the simulation happens before its next task, that task runs in the same
+/// activation, at its own time. Nobody can tell the difference, since whoever could look runs
+/// later. It needs the permission of the owner of `sc_start` (`SimulationClock`), who knows how far
+/// time may go; without it the kernel's time is always that of the timeline.
 class TimelineModule final : public sc_core::sc_module, public Timeline {
 public:
-    explicit TimelineModule(const sc_core::sc_module_name& name);
-    ~TimelineModule() override = default;
+    enum class Pace : std::uint8_t {
+        kWithKernel,  ///< Tasks may notify events, and ask the kernel for the time.
+        kAhead,       ///< Tasks touch the kernel only through `Timeline`s and annotated delays.
+    };
 
-    [[nodiscard]] Picoseconds now_ps() const override { return kernel_time_.value(); }
+    explicit TimelineModule(const sc_core::sc_module_name& name, Pace pace = Pace::kWithKernel);
+    ~TimelineModule() override;
+
+    [[nodiscard]] Picoseconds now_ps() const override { return kernel_time_.value() + ahead(); }
     void schedule(Task& task, Picoseconds due_ps) override;
     void cancel(Task& task) override;
 
-    /// Process activations since the start; part of a run's `kernel_events`.
+    /// How far the running task is ahead of the kernel: the delay of what it sends over TLM.
+    [[nodiscard]] Picoseconds ahead_ps() const { return ahead(); }
+
+    /// Process activations that had something to do here.
     [[nodiscard]] std::uint64_t activations() const { return activations_; }
+    /// Those of all timelines together, each counted once: part of a run's `kernel_events`.
+    [[nodiscard]] std::uint64_t agenda_activations() const;
+
+    /// Devices may run ahead of the kernel to times before `horizon_ps`; 0: they may not.
+    static void let_run_ahead(Picoseconds horizon_ps);
 
 private:
-    void run();
-    void arm();
+    class Agenda;
 
+    [[nodiscard]] Picoseconds ahead() const { return *agenda_ahead_ps_; }
+
+    const std::shared_ptr<Agenda> agenda_;
+    const Picoseconds* const agenda_ahead_ps_;
     /// The kernel's own clock, read in place: this is asked many times per frame.
     const sc_core::sc_time& kernel_time_ = sc_core::sc_get_curr_simcontext()->time_stamp();
+    const Pace pace_;
     TaskQueue queue_;
-    sc_core::sc_event wake_;
-    Picoseconds armed_for_ps_ = kNever;
-    bool running_ = false;
     std::uint64_t activations_ = 0;
+    std::uint64_t last_activation_ = 0;  ///< The agenda's number of the last one counted.
 };
 
 }  // namespace doorbell

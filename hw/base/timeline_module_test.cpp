@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
 #include <vector>
+
+#include "hw/base/simulation_clock_module.hpp"
 
 namespace doorbell {
 namespace {
@@ -43,6 +46,110 @@ TEST(TimelineModule, ATaskDueNowRunsInTheSameInstant) {
     timeline.schedule(first, 0);
     sc_core::sc_start(sc_core::sc_time::from_value(10));
     EXPECT_EQ(seen, (std::vector<Picoseconds>{0, 0}));
+}
+
+/// Two devices and a platform on one agenda, each of them noting when it ran.
+struct Platform {
+    TimelineModule device{"device", TimelineModule::Pace::kAhead};
+    TimelineModule other{"other", TimelineModule::Pace::kAhead};
+    TimelineModule host{"host"};
+    std::vector<std::pair<char, Picoseconds>> seen;
+    std::vector<Picoseconds> kernel_times;
+
+    void note(char name, const TimelineModule& timeline) {
+        seen.emplace_back(name, timeline.now_ps());
+        kernel_times.push_back(sc_core::sc_time_stamp().value());
+        EXPECT_EQ(sc_core::sc_time_stamp().value() + timeline.ahead_ps(), timeline.now_ps());
+    }
+    void run(bool ahead, Picoseconds until_ps) {
+        SimulationClock clock;
+        if (ahead) clock.let_devices_run_ahead();
+        clock.start();
+        clock.advance_until(until_ps);
+    }
+};
+
+TEST(TimelineModule, ModulesTakeTurnsInTheOrderInWhichTheyWereMade) {
+    Platform p;
+    Task first([&] { p.note('d', p.device); });
+    Task second([&] { p.note('o', p.other); });
+    Task third([&] { p.note('h', p.host); });
+    p.host.schedule(third, 100);
+    p.other.schedule(second, 100);
+    p.device.schedule(first, 100);
+    p.run(false, 1000);
+    const std::vector<std::pair<char, Picoseconds>> expected = {{'d', 100}, {'o', 100}, {'h', 100}};
+    EXPECT_EQ(p.seen, expected);
+    EXPECT_EQ(p.host.agenda_activations(), 1u) << "all three share it";
+    EXPECT_EQ(p.device.activations(), 1u);
+    EXPECT_EQ(p.host.activations(), 1u);
+}
+
+TEST(TimelineModule, DevicesRunAheadInOneActivationUpToTheNextTaskOfTheHost) {
+    Platform p;
+    Task back([&] { p.note('b', p.other); });
+    Task* self = nullptr;
+    Task forth([&] {
+        p.note('f', p.device);
+        p.other.schedule(back, p.device.now_ps() + 5);
+        p.device.schedule(*self, p.device.now_ps() + 10);
+    });
+    self = &forth;
+    Task host([&] { p.note('h', p.host); });
+    p.device.schedule(forth, 10);
+    p.host.schedule(host, 27);
+    p.run(true, 40);
+    const std::vector<std::pair<char, Picoseconds>> expected = {
+        {'f', 10}, {'b', 15}, {'f', 20}, {'b', 25}, {'h', 27}, {'f', 30}, {'b', 35}, {'f', 40}};
+    EXPECT_EQ(p.seen, expected);
+    EXPECT_EQ(p.kernel_times, (std::vector<Picoseconds>{10, 10, 10, 10, 27, 27, 27, 40}))
+        << "a slice ends at its end: what is due there runs there";
+    EXPECT_EQ(p.host.agenda_activations(), 3u);
+    p.device.cancel(forth);
+    p.other.cancel(back);
+}
+
+TEST(TimelineModule, DevicesDoNotOvertakeAnEventOfTheKernel) {
+    struct Watcher final : sc_core::sc_module {
+        explicit Watcher(const sc_core::sc_module_name& name) : sc_module(name) {
+            SC_HAS_PROCESS(Watcher);
+            SC_METHOD(look);
+            sensitive << event;
+            dont_initialize();
+        }
+        void look() { runs_before = runs; }
+        sc_core::sc_event event;
+        int runs = 0;
+        int runs_before = -1;
+    } watcher("watcher");
+    Platform p;
+    Task* self = nullptr;
+    Task tick([&] {
+        watcher.runs++;
+        p.note('t', p.device);
+        if (p.device.now_ps() < 100) p.device.schedule(*self, p.device.now_ps() + 10);
+    });
+    self = &tick;
+    p.device.schedule(tick, 10);
+    watcher.event.notify(sc_core::sc_time::from_value(45));
+    p.run(true, 200);
+    EXPECT_EQ(watcher.runs_before, 4) << "10, 20, 30 and 40, not 50";
+    EXPECT_EQ(watcher.runs, 10);
+    EXPECT_EQ(p.host.agenda_activations(), 2u);
+}
+
+TEST(TimelineModule, WithoutPermissionNobodyRunsAhead) {
+    Platform p;
+    Task* self = nullptr;
+    Task tick([&] {
+        p.note('t', p.device);
+        if (p.device.now_ps() < 50) p.device.schedule(*self, p.device.now_ps() + 10);
+    });
+    self = &tick;
+    p.device.schedule(tick, 10);
+    p.run(false, 200);
+    EXPECT_EQ(p.kernel_times, (std::vector<Picoseconds>{10, 20, 30, 40, 50}));
+    EXPECT_EQ(p.host.agenda_activations(), 5u);
 }
 
 }  // namespace

@@ -41,10 +41,10 @@ struct NicModule::Parts {
 
     Parts(NicModule& module, FramePool& frames, EventPort events, const NicParams& params,
           const NicPersonality& personality)
-        : timeline("timeline"),
+        : timeline("timeline", TimelineModule::Pace::kAhead),
           host(
-              [&module](tlm::tlm_generic_payload& payload) {
-                  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+              [&module, this](tlm::tlm_generic_payload& payload) {
+                  sc_core::sc_time delay = sc_core::sc_time::from_value(timeline.ahead_ps());
                   module.host_socket->b_transport(payload, delay);
               },
               [&module](tlm::tlm_generic_payload& payload, tlm::tlm_dmi& region) {

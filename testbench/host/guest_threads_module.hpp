@@ -98,10 +98,12 @@ public:
 
 private:
     void run(guest_thread& thread);
-    [[nodiscard]] static Picoseconds now_ps() { return sc_core::sc_time_stamp().value(); }
+    [[nodiscard]] Picoseconds now_ps() const { return kernel_time_.value(); }
 
     GuestThreadsParams params_;
     Timeline& timeline_;
+    /// The kernel's own clock, read in place.
+    const sc_core::sc_time& kernel_time_ = sc_core::sc_get_curr_simcontext()->time_stamp();
     std::vector<std::unique_ptr<guest_thread>> threads_;
     std::vector<std::unique_ptr<guest_event>> events_;
     std::vector<guest_event*> free_events_;

@@ -139,7 +139,7 @@ const guest_description* HostModule::settings() const {
 }
 
 std::uint64_t HostModule::kernel_events() const {
-    std::uint64_t events = threads_.resumptions() + timeline_.activations();
+    std::uint64_t events = threads_.resumptions();
     for (const std::unique_ptr<HostSlotModule>& slot : slots_) events += slot->waits();
     return events;
 }

@@ -92,12 +92,13 @@ public:
     [[nodiscard]] std::optional<std::string> show(const std::string& table) const;
     [[nodiscard]] const guest_description* apps() const;
     [[nodiscard]] const guest_description* settings() const;
-    /// Process activations of the host: thread resumptions and its timeline. Waits inside a NIC
-    /// are the NIC's (NicModule::thread_resumptions).
+    /// Thread resumptions of the host. Waits inside a NIC are the NIC's
+    /// (NicModule::thread_resumptions), activations of its timeline are the agenda's.
     [[nodiscard]] std::uint64_t kernel_events() const;
 
     // --- for the guest: one function per entry of guest_host_ops
     // -----------------------------------
+    [[nodiscard]] Picoseconds now_ps() const { return timeline_.now_ps(); }
     [[nodiscard]] GuestThreadsModule& threads() { return threads_; }
     [[nodiscard]] InterruptController& interrupts() { return interrupts_; }
     [[nodiscard]] const EventPort& events() const { return events_; }

@@ -20,8 +20,8 @@ HostModule& of(guest_host* host) {
 // --- time and contexts
 // ------------------------------------------------------------------------------
 
-std::uint64_t now(guest_host*) {
-    return sc_core::sc_time_stamp().value();
+std::uint64_t now(guest_host* host) {
+    return of(host).now_ps();
 }
 
 guest_thread* thread_create(guest_host* host, const char* name, void (*entry)(void*), void* arg,
