@@ -30,9 +30,13 @@ public:
         members_.erase(std::remove(members_.begin(), members_.end(), &member), members_.end());
     }
 
-    /// Something is due at `due_ps` that was not before.
-    void wants(Picoseconds due_ps) {
-        if (running_ || due_ps >= armed_for_ps_) return;
+    /// Something of `member` is due at `due_ps` that was not before.
+    void wants(const TimelineModule& member, Picoseconds due_ps) {
+        if (!running_) return arm(due_ps);
+        if (&member != ahead_ && due_ps < bound_ps_) bound_ps_ = due_ps;
+    }
+    void arm(Picoseconds due_ps) {
+        if (due_ps >= armed_for_ps_) return;
         armed_for_ps_ = due_ps;
         wake_.notify(sc_core::sc_time::from_value(due_ps - kernel_time_.value()));
     }
@@ -53,6 +57,8 @@ private:
     sc_core::sc_event wake_;
     Picoseconds armed_for_ps_ = kNever;
     Picoseconds ahead_ps_ = 0;
+    const TimelineModule* ahead_ = nullptr;  ///< Who runs ahead, up to the time when
+    Picoseconds bound_ps_ = 0;               ///< somebody else has something to do.
     bool running_ = false;
     std::uint64_t activations_ = 0;
 };
@@ -78,7 +84,7 @@ void TimelineModule::Agenda::run() {
     for (const TimelineModule* member : members_) {
         next_ps = std::min(next_ps, member->queue_.next_due_ps());
     }
-    wants(next_ps);
+    arm(next_ps);
 }
 
 void TimelineModule::Agenda::run_due(TimelineModule& member, Picoseconds now_ps) {
@@ -95,18 +101,28 @@ void TimelineModule::Agenda::run_ahead() {
     const Picoseconds limit_ps = kernel_limit_ps();
     const Picoseconds start_ps = kernel_time_.value();
     for (;;) {
-        Picoseconds bound_ps = limit_ps;
+        Picoseconds due_ps = limit_ps;
+        bound_ps_ = limit_ps;
         TimelineModule* next = nullptr;
         for (TimelineModule* member : members_) {
-            const Picoseconds due_ps = member->queue_.next_due_ps();
-            if (due_ps >= bound_ps) continue;
-            bound_ps = due_ps;
-            next = member;
+            const Picoseconds other_ps = member->queue_.next_due_ps();
+            if (other_ps < due_ps) {
+                bound_ps_ = due_ps;
+                due_ps = other_ps;
+                next = member;
+            } else {
+                bound_ps_ = std::min(bound_ps_, other_ps);
+            }
         }
         if (next == nullptr || next->pace_ != Pace::kAhead) break;
-        ahead_ps_ = bound_ps - start_ps;
-        run_due(*next, bound_ps);
+        ahead_ = next;
+        do {
+            ahead_ps_ = due_ps - start_ps;
+            run_due(*next, due_ps);
+            due_ps = next->queue_.next_due_ps();
+        } while (due_ps < bound_ps_);
     }
+    ahead_ = nullptr;
     ahead_ps_ = 0;
 }
 
@@ -134,7 +150,7 @@ TimelineModule::~TimelineModule() {
 void TimelineModule::schedule(Task& task, Picoseconds due_ps) {
     assert(due_ps >= now_ps() && "the past cannot be changed");
     queue_.push(task, due_ps);
-    agenda_->wants(due_ps);
+    agenda_->wants(*this, due_ps);
 }
 
 // A cancelled head leaves the kernel's event where it is: one activation that finds nothing due is

@@ -133,12 +133,20 @@ std::uint32_t DmaEngine::take_tags(std::uint32_t count) {
 }
 
 void DmaEngine::wake_when_tags_are_free(std::uint32_t count) {
-    std::array<Picoseconds, kMaxTags> free_ps{};
-    std::copy(tag_free_ps_.begin(), tag_free_ps_.end(), free_ps.begin());
-    const auto nth = free_ps.begin() + (count - 1);
-    std::nth_element(free_ps.begin(), nth, free_ps.begin() + params_.read_tags);
-    // kNever: a read that has not met memory yet holds one; its completion looks again.
-    if (*nth != kNever) timeline_.schedule(tags_free_task_, *nth);
+    // The `count` earliest, in order; a request takes few tags.
+    std::array<Picoseconds, kMaxTags> earliest;
+    std::uint32_t found = 0;
+    for (const Picoseconds free_ps : tag_free_ps_) {
+        // kNever: a read that has not met memory yet holds it; its completion looks again.
+        if (free_ps == kNever) continue;
+        std::uint32_t place = found < count ? found++ : count;
+        for (; place > 0 && earliest[place - 1] > free_ps; place--) {
+            if (place < count) earliest[place] = earliest[place - 1];
+        }
+        if (place < count) earliest[place] = free_ps;
+    }
+    if (found < count) return;
+    timeline_.schedule(tags_free_task_, earliest[count - 1]);
 }
 
 void DmaEngine::issue(const PendingRead& pending, std::uint32_t tags) {

@@ -255,12 +255,14 @@ void InterruptBlock82574l::flush_by_software(Direction direction) {
 }
 
 void InterruptBlock82574l::set_causes(std::uint32_t causes) {
+    const std::uint32_t before = rules_.icr();
     const std::uint32_t latched = rules_.set(causes, settings());
     for (std::uint32_t left = latched; left != 0; left &= left - 1) {
         cause_counts_[static_cast<std::size_t>(__builtin_ctz(left))]++;
     }
     events::irq_cause(events_, timeline_.now_ps(), {}, latched, rules_.icr(), rules_.ims());
-    update_irq();
+    // In bulk most events find their cause set: whatever it asks for has been decided already.
+    if (rules_.icr() != before) update_irq();
 }
 
 void InterruptBlock82574l::write_ims(std::uint32_t value) {

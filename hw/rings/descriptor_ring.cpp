@@ -100,13 +100,11 @@ void DescriptorRing::set_tail(std::uint32_t tail) {
 // --- prefetch -----------------------------------------------------------------------------------
 
 void DescriptorRing::prefetch() {
+    const std::uint32_t on_chip = static_cast<std::uint32_t>(requested_ - taken_);
+    if (on_chip > 0 && on_chip >= thresholds_.prefetch) return;
     if (stopped() || fetch_pieces_ > 0 || arrival_task_.scheduled() || stale_ > 0) return;
     const std::uint32_t in_memory = in_host();
-    if (in_memory == 0) return;
-    const std::uint32_t on_chip = static_cast<std::uint32_t>(requested_ - taken_);
-    const bool wanted =
-        on_chip == 0 || (on_chip < thresholds_.prefetch && in_memory >= thresholds_.host);
-    if (!wanted) return;
+    if (in_memory == 0 || (on_chip > 0 && in_memory < thresholds_.host)) return;
     // A threshold that the store cannot reach must not stop the ring for good.
     if (room() == 0 && unwritten() > 0) write_back();
     if (room() > 0) fetch(std::min(in_memory, room()));

@@ -107,6 +107,10 @@ public:
     [[nodiscard]] std::uint32_t unfinished() const {
         return static_cast<std::uint32_t>(requested_ - done_) + in_host();
     }
+    /// Nothing of the driver's is here, and nothing waits in host memory: no reason to look at it.
+    [[nodiscard]] bool idle() const {
+        return freed_ == requested_ && in_host() == 0 && stale_ == 0;
+    }
     [[nodiscard]] std::uint64_t next_number() const { return taken_; }
     /// Number of the oldest descriptor that is not done.
     [[nodiscard]] std::uint64_t done() const { return done_; }

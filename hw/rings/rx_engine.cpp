@@ -193,10 +193,11 @@ void RxEngine::run() {
     running_ = true;
     while (again_) {
         again_ = false;
-        if (may_run()) store_frames();
+        const bool runs = may_run();
+        if (runs) store_frames();
         retire_stored();
         for (DescriptorRing* ring : rings_) {
-            if (may_run()) ring->prefetch();
+            if (runs && !ring->idle()) ring->prefetch();
         }
     }
     running_ = false;

@@ -128,12 +128,14 @@ void TxEngine::run() {
     while (again_) {
         again_ = false;
         fifo_.release_sent(now_ps);
-        for (std::uint32_t q = 0; q < kTxQueues; q++) complete(q, now_ps);
+        for (std::uint32_t q = 0; q < kTxQueues; q++) {
+            if (!rings_[q]->idle()) complete(q, now_ps);
+        }
         flush_ = false;
         gatherer_.gather(runs);
         hand_over(now_ps);
         for (std::uint32_t q = 0; q < kTxQueues; q++) {
-            if (runs[q]) rings_[q]->prefetch();
+            if (runs[q] && !rings_[q]->idle()) rings_[q]->prefetch();
         }
     }
     running_ = false;
@@ -150,6 +152,7 @@ void TxEngine::arm(Picoseconds now_ps) {
         due_ps = std::min(due_ps, fifo_.free_at(std::max(gatherer_.blocked_bytes(), quarter)));
     }
     for (std::uint32_t q = 0; q < kTxQueues && state_.bus_master; q++) {
+        if (rings_[q]->idle()) continue;
         due_ps = std::min(due_ps, rings_[q]->next_visible_ps(config_.queues[q].low));
     }
     if (due_ps == kNever) {
