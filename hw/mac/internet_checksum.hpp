@@ -10,32 +10,33 @@ namespace doorbell {
 
 /// The one's complement sum of RFC 1071: everything that inserts or checks a checksum uses this.
 /// Words are added in the order of the machine, since the sum does not depend on byte order until
-/// it is folded (RFC 1071, section 2(B)); 64 bits at a time into 128, of which the upper half are
-/// the carries: they are added in at the end, where they have the weight of 1 (end-around). The
-/// result fits into 34 bits, so that sums of several pieces can be added.
+/// it is folded (RFC 1071, section 2(B)); 64 bits at a time, with the carries counted beside them
+/// and added in at the end, where they have the weight of 1 (end-around). The result fits into 34
+/// bits, so that sums of several pieces can be added.
 inline std::uint64_t internet_partial_sum(const std::uint8_t* data, std::size_t size_bytes) {
-    __extension__ unsigned __int128 sum = 0;
-    const auto add = [&](std::uint64_t word) { sum += word; };
     const auto load = [](const std::uint8_t* from) {
         std::uint64_t word;
         std::memcpy(&word, from, sizeof word);
         return word;
     };
-    std::size_t i = 0;
-    for (; i + 32 <= size_bytes; i += 32) {
-        add(load(data + i));
-        add(load(data + i + 8));
-        add(load(data + i + 16));
-        add(load(data + i + 24));
+    std::uint64_t sum = 0;
+    std::uint64_t carries = 0;
+    std::size_t left = size_bytes;
+    for (; left >= 32; left -= 32, data += 32) {
+        carries += __builtin_add_overflow(sum, load(data), &sum) ? 1 : 0;
+        carries += __builtin_add_overflow(sum, load(data + 8), &sum) ? 1 : 0;
+        carries += __builtin_add_overflow(sum, load(data + 16), &sum) ? 1 : 0;
+        carries += __builtin_add_overflow(sum, load(data + 24), &sum) ? 1 : 0;
     }
-    for (; i + 8 <= size_bytes; i += 8) add(load(data + i));
-    if (i < size_bytes) {  // A trailing odd byte is the first of a word padded with zero.
+    for (; left >= 8; left -= 8, data += 8) {
+        carries += __builtin_add_overflow(sum, load(data), &sum) ? 1 : 0;
+    }
+    if (left > 0) {  // A trailing odd byte is the first of a word padded with zero.
         std::uint64_t word = 0;
-        std::memcpy(&word, data + i, size_bytes - i);
-        add(word);
+        std::memcpy(&word, data, left);
+        carries += __builtin_add_overflow(sum, word, &sum) ? 1 : 0;
     }
-    const auto low = static_cast<std::uint64_t>(sum);
-    return (low >> 32) + (low & 0xffffffff) + static_cast<std::uint64_t>(sum >> 64);
+    return (sum >> 32) + (sum & 0xffffffff) + carries;
 }
 
 /// 64 bits of carries brought down to 16; 0 only when nothing but zeros was added.
