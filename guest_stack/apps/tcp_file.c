@@ -1,7 +1,6 @@
 /* A file over TCP: tcp_send on one host, tcp_receive on the other, or both at once over one
  * connection (tcp_bidirectional). The end is agreed upon: a writer shuts its side down after the
  * last byte; a reader that got everything closes, and only then does the writer report success. */
-
 #include "guest_stack/apps/app.h"
 
 #define DEFAULT_CHUNK 65536u
@@ -142,12 +141,14 @@ static int run_receive(struct app* app) {
     const char* name = NULL;
     uint64_t receive_buffer = 0;
     struct transfer t = {.app = app, .chunk = DEFAULT_CHUNK};
-    const struct option options[] = {{"--port", OPTION_PORT, true, 0, 0, &port},
-                                     {"--file", OPTION_TEXT, true, 0, 0, &name},
-                                     {"--delay-us", OPTION_NUMBER, false, 0, 60000000, &t.delay_us},
-                                     {"--read-bytes", OPTION_NUMBER, false, 1, MAX_CHUNK, &t.chunk},
-                                     {"--rcvbuf", OPTION_NUMBER, false, 1, 65535, &receive_buffer},
-                                     {NULL, OPTION_TEXT, false, 0, 0, NULL}};
+    const struct option options[] = {
+        {"--port", OPTION_PORT, true, 0, 0, &port},
+        {"--file", OPTION_TEXT, true, 0, 0, &name},
+        {"--delay-us", OPTION_NUMBER, false, 0, 60000000, &t.delay_us},
+        {"--read-bytes", OPTION_NUMBER, false, 1, MAX_CHUNK, &t.chunk},
+        /* Less than a segment, and lwIP would never announce that the window has opened. */
+        {"--rcvbuf", OPTION_NUMBER, false, 1460, 65535, &receive_buffer},
+        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
     if (!app_options(app, options)) {
         return -EINVAL;
     }

@@ -365,6 +365,9 @@ INTERPOSED void tcp_input(struct pbuf* p, struct netif* inp) {
     stack.rx.l4 = p;
     real(p, inp);
     stack.rx.l4 = NULL;
+    if (stack.after_tcp_input != NULL) {
+        stack.after_tcp_input();
+    }
 }
 
 INTERPOSED void udp_input(struct pbuf* p, struct netif* inp) {

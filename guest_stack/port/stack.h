@@ -38,6 +38,8 @@ struct stack {
     bool offload_tx; /* every NIC inserts checksums, so lwIP need not compute any */
     struct wait_queue online_wait;
     struct stack_counters counters;
+    /* After each TCP segment that came: acknowledgements may have made room in send buffers. */
+    void (*after_tcp_input)(void);
 
     /* The frame that is on its way up; `active` is false for loopback. */
     struct {

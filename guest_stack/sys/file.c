@@ -6,6 +6,7 @@
 #include "guest_stack/port/stack.h"
 
 static struct file files[FILES_MAX];
+static uint32_t blocked_writers;
 
 struct file* file_new(enum socket_type type) {
     for (int i = 0; i < FILES_MAX; ++i) {
@@ -62,6 +63,28 @@ void file_report_receive(const struct file* file) {
         used += (uint64_t)(file->unread->tot_len - file->unread_offset);
     }
     kernel_report(EVENT_SOCKET_BUFFER, 0, (uint64_t)file->fd, 1, used, limit);
+}
+
+/* lwIP itself tells only when half of the buffer is free, and then no sooner than with the next
+ * acknowledgement: over a long way, half of the window would stay unused. */
+static void wake_writers(void) {
+    for (int i = 0; i < FILES_MAX && blocked_writers > 0; ++i) {
+        struct file* file = &files[i];
+        if (file->used && file->writers.head != NULL &&
+            TCP_SND_BUF - file_send_used(file) >= TCP_SND_BUF / 3) {
+            file->writable = true;
+            thread_wake_all(&file->writers);
+        }
+    }
+}
+
+void file_wait_writable(struct file* file) {
+    stack.after_tcp_input = wake_writers;
+    ++blocked_writers;
+    while (!file->writable) {
+        (void)thread_block(&file->writers, GUEST_NEVER, BLOCK_SEND_BUFFER);
+    }
+    --blocked_writers;
 }
 
 void file_event(struct netconn* conn, enum netconn_evt event, u16_t bytes) {

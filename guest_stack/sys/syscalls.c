@@ -244,8 +244,8 @@ static int64_t do_write(struct file* file, const char* data, size_t size) {
         if (error != ERR_OK && error != ERR_WOULDBLOCK) {
             return done > 0 ? (int64_t)done : result_of(error);
         }
-        while (done < size && !file->writable) {
-            (void)thread_block(&file->writers, GUEST_NEVER, BLOCK_SEND_BUFFER);
+        if (done < size) {
+            file_wait_writable(file);
         }
     }
     return (int64_t)done;

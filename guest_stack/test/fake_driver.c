@@ -205,7 +205,8 @@ uint32_t nic_rx(struct nic_device* dev, struct nic_rx_packet* packets, uint32_t 
             .buffer = f->rx_data[slot],
             .cookie = f->rx_cookie[slot],
             .size = descriptor.size,
-            .flags = f->config.rx_checksum ? verdict(descriptor.flags) : 0,
+            .flags = (f->config.rx_checksum ? verdict(descriptor.flags) : 0u) |
+                     (descriptor.end == 0 ? NIC_RX_MORE : 0u),
             .tag = tag};
         if (refill(f, slot) != 0) {
             /* Nothing to replace it with: the frame is dropped and its buffer used again. */

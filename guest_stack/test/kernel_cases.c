@@ -227,13 +227,26 @@ static void timers_main(void* unused) {
     static struct timer a = {.action = on_timer, .context = "a"};
     static struct timer b = {.action = on_timer, .context = "b"};
     static struct timer c = {.action = on_timer, .context = "c"};
+    static struct timer d = {.action = on_timer, .context = "d"};
     timer_arm(&a, 30 * PS_PER_US);
     timer_arm(&b, 20 * PS_PER_US);
     timer_arm(&c, 20 * PS_PER_US);
+    timer_arm(&d, 20 * PS_PER_US); /* the same time: in the order of arming */
     timer_arm(&a, 10 * PS_PER_US); /* again: earlier */
     timer_cancel(&c);
     at_us(40);
     timer_arm(&c, 5 * PS_PER_US); /* already past */
+}
+
+/* A timer that is due while a load is under way. */
+static void loader_with_timer(void* unused) {
+    static struct timer timer = {.action = on_timer, .context = "timer"};
+    timer_arm(&timer, 10300 * PS_PER_NS);
+    loader(unused);
+}
+
+static void case_stall_timer(void) {
+    (void)thread_create("loader", loader_with_timer, NULL);
 }
 
 static void case_timers(void) {
@@ -284,6 +297,7 @@ static const struct {
               {"priorities", case_priorities},
               {"stall", case_stall},
               {"timers", case_timers},
+              {"stall_timer", case_stall_timer},
               {"slack", case_slack},
               {"blocking_softirq", case_blocking_softirq}};
 

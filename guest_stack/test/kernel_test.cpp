@@ -77,6 +77,11 @@ TEST(Cpu, NothingGetsInWhileALoadIsUnderWay) {
     EXPECT_EQ(machine.host.metrics()["irq.latency_max"], 600u);
 }
 
+TEST(Cpu, ATimerDueDuringALoadWaitsForItToo) {
+    EXPECT_EQ(Machine("stall_timer").run(),
+              (Lines{"10800 loaded", "10800 timer", "10800 goes on"}));
+}
+
 TEST(Cpu, SmallChargesAreCarriedLargeOnesPaid) {
     EXPECT_EQ(Machine("slack").run(), (Lines{"10000 small charge carried", "10200 and paid",
                                              "20200 large charge paid first"}));
@@ -133,7 +138,7 @@ TEST(Softirqs, ThatBlockArePanics) {
 }
 
 TEST(Timers, RunInOrderEvenWhenRearmedCancelledOrLate) {
-    EXPECT_EQ(Machine("timers").run(), (Lines{"10000 a", "20000 b", "40000 c"}));
+    EXPECT_EQ(Machine("timers").run(), (Lines{"10000 a", "20000 b", "20000 d", "40000 c"}));
 }
 
 }  // namespace

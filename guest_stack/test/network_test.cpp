@@ -296,6 +296,36 @@ TEST(Packets, TheSinkFindsWhatTheWireDid) {
     }
 }
 
+TEST(Udp, AFrameMaySpreadOverSeveralReceiveBuffers) {
+    Pair pair({{{"udp_echo_client", "--to", "10.0.0.2", "--port", "7", "--count", "20", "--size",
+                 "5900"}}},
+              {{{"udp_echo_server", "--port", "7"}}}, {}, {}, 6000);
+    pair.a->listen();
+    pair.b->listen();
+    ASSERT_TRUE(pair.run());
+    EXPECT_TRUE(pair.all_good());
+    EXPECT_EQ(pair.a->metrics()["app.0.operations"], 20u);
+    EXPECT_EQ(pair.a->metrics()["checksum.software"], 0u);
+    EXPECT_GE(pair.b->metrics()["nic0.napi.packets"], 60u);
+    EXPECT_EQ(pair.b->reports(EVENT_PACKET_READ).at(5).report.packet,
+              pair.a->reports(EVENT_PACKET_MADE).at(5).report.packet);
+}
+
+TEST(Packets, TheSinkPutsFramesOfSeveralBuffersTogether) {
+    Pair pair({{{"packet_generator", "--count", "50", "--size", "5000"}}},
+              {{{"packet_sink", "--count", "50"}}}, {}, {}, 5000);
+    ASSERT_TRUE(pair.run());
+    EXPECT_TRUE(pair.all_good());
+}
+
+TEST(Packets, ARingSmallerThanABatchStillMoves) {
+    Pair pair({{{"packet_generator", "--count", "200", "--size", "100"}}},
+              {{{"packet_sink", "--count", "200"}}},
+              {{"driver.tx_ring", "8"}, {"kernel.tx_batch", "64"}, {"kernel.txqueuelen", "2"}});
+    ASSERT_TRUE(pair.run());
+    EXPECT_TRUE(pair.all_good());
+}
+
 TEST(Packets, JumboFramesNeedAJumboMtu) {
     Pair pair({{{"packet_generator", "--count", "10", "--size", "4000"}}},
               {{{"packet_sink", "--count", "10"}}}, {}, {{"driver.rx_buffer_bytes", "4096"}}, 4000);

@@ -148,6 +148,47 @@ TEST(Tcp, ASlowReaderClosesTheWindowAndBlocksTheWriter) {
     }
 }
 
+TEST(Tcp, ProbesOfAClosedWindowAreNoRetransmissions) {
+    Pair pair({kSend}, {{{"tcp_receive", "--port", "5001", "--file", "out", "--delay-us", "8000000",
+                          "--read-bytes", "65535"}}});
+    pair.a->files["in"] = bytes(200000);
+    ASSERT_TRUE(pair.run(600 * kSecond));
+    EXPECT_TRUE(pair.all_good());
+    EXPECT_EQ(pair.b->files["out"], pair.a->files["in"]);
+    EXPECT_GT(pair.a->metrics()["tcp.window_probes"], 2u);
+    EXPECT_EQ(pair.a->metrics()["tcp.retransmissions"], 0u);
+}
+
+TEST(Tcp, SegmentsCutToASmallWindowHaveRightChecksums) {
+    // One segment of 1460 bytes leaves a window of 540; the next one is cut to it in the end.
+    Pair pair({kSend}, {{{"tcp_receive", "--port", "5001", "--file", "out", "--rcvbuf", "2000",
+                          "--read-bytes", "65535", "--delay-us", "4000000"}}});
+    pair.a->files["in"] = bytes(75000);
+    pair.a->listen();
+    ASSERT_TRUE(pair.run(600 * kSecond));
+    EXPECT_TRUE(pair.all_good());
+    EXPECT_EQ(pair.b->files["out"], pair.a->files["in"]);
+    bool cut = false;
+    for (const Report& r : pair.a->reports(EVENT_TCP_SEGMENT)) {
+        cut = cut || (r.report.args[1] > 1 && r.report.args[1] < 1000);
+    }
+    EXPECT_TRUE(cut);
+    EXPECT_EQ(pair.b->metrics()["l4.checksum_bad"], 0u);
+}
+
+TEST(Tcp, FramesThatComeWhileTheDriverIsBusyAreNotForgotten) {
+    // The worker thread reads the link every two seconds, and the driver sleeps in that.
+    Pair pair({kSend}, {kReceive});
+    pair.a->nic(0).rate_bps = pair.b->nic(0).rate_bps = 10000000;
+    pair.a->files["in"] = bytes(6000000);
+    ASSERT_TRUE(pair.run());
+    EXPECT_TRUE(pair.all_good());
+    EXPECT_EQ(pair.b->files["out"], pair.a->files["in"]);
+    EXPECT_GT(pair.b->metrics()["softirq.timer"], 1u);
+    EXPECT_GT(pair.b->metrics()["irq.timer"], 1u);
+    EXPECT_EQ(pair.a->metrics()["tcp.retransmissions"], 0u);
+}
+
 TEST(Tcp, BothDirectionsAtOnceShareOneConnection) {
     Pair pair({{{"tcp_bidirectional", "--to", "10.0.0.2", "--port", "7", "--send", "in",
                  "--receive", "out"}}},
@@ -212,6 +253,37 @@ TEST(Tcp, AFullRingStopsTheQueueAndNothingIsLost) {
     EXPECT_GT(a["softirq.net_tx"], 10u);
     EXPECT_EQ(a["tcp.retransmissions"], 0u);
     EXPECT_FALSE(pair.a->reports(EVENT_QUEUE_STOP).empty());
+    uint64_t segments = 0; /* a segment for which there is no room is not even made */
+    for (const Report& r : pair.a->reports(EVENT_TCP_SEGMENT)) {
+        segments += r.report.packet != 0 ? 1 : 0;
+    }
+    EXPECT_EQ(segments, a["tcp.data_segments"]);
+}
+
+TEST(Tcp, GoesOnAsSoonAsTheQueueHasRoomAgain) {
+    // Somebody else keeps the transmit queue full. A segment that was refused has nothing under way
+    // whose acknowledgement could bring TCP back to it.
+    Pair pair({{{"packet_generator", "--count", "3000"}, 5 * kMillisecond},
+               {{"tcp_request_client", "--to", "10.0.0.2", "--port", "7", "--count", "500"}}},
+              {{{"packet_sink", "--count", "3000"}}, {{"tcp_request_server", "--port", "7"}}},
+              {{"driver.tx_ring", "8"}, {"kernel.txqueuelen", "4"}});
+    ASSERT_TRUE(pair.run());
+    EXPECT_TRUE(pair.all_good());
+    auto a = pair.a->metrics();
+    EXPECT_EQ(a["app.1.operations"], 500u);
+    EXPECT_GT(a["nic0.drops.tx_queue_full"], 20u);
+    EXPECT_EQ(a["tcp.retransmissions"], 0u);
+    EXPECT_LT(a["app.1.latency_max_ns"], 10000000u); /* no timer of TCP's was needed */
+}
+
+TEST(Tcp, UsesItsWholeWindowOverALongWay) {
+    Pair pair({{{"tcp_send", "--to", "10.0.0.2", "--port", "1", "--file", "generate:5000000"}}},
+              {{{"tcp_receive", "--port", "1", "--file", "discard:"}}});
+    pair.a->nic(0).delay_ps = pair.b->nic(0).delay_ps = 5 * kMillisecond;
+    ASSERT_TRUE(pair.run());
+    EXPECT_TRUE(pair.all_good());
+    // 65,535 bytes in a bit more than 10 ms are 52 Mb/s.
+    EXPECT_GT(pair.b->metrics()["tcp.goodput_bps"], 35000000u);
 }
 
 TEST(Tcp, AReceiveRingThatRunsDryLosesFramesButNoData) {
@@ -222,6 +294,12 @@ TEST(Tcp, AReceiveRingThatRunsDryLosesFramesButNoData) {
     EXPECT_TRUE(pair.all_good());
     EXPECT_EQ(pair.b->files["out"], pair.a->files["in"]);
     EXPECT_GT(pair.b->nic(0).missed, 0u);
+    EXPECT_GT(pair.b->metrics()["nic0.napi.budget_exhausted"], 0u);
+    EXPECT_EQ(pair.b->metrics()["nic0.napi.poll_max"], 4u);
+    for (const Report& r : pair.b->reports(EVENT_NAPI_POLL)) {
+        EXPECT_LE(r.report.args[1], 4u);
+        EXPECT_EQ(r.report.args[2], 4u);
+    }
     EXPECT_GT(pair.a->metrics()["tcp.retransmissions"], 0u);
 }
 

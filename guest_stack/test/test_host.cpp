@@ -250,18 +250,23 @@ void FakeNic::run_tx() {
 }
 
 void FakeNic::receive(const std::vector<uint8_t>& frame, uint64_t packet) {
-    if (!connected || rx_head == registers[FAKE_RX_TAIL / 4] ||
-        frame.size() > registers[FAKE_RX_BUFFER / 4]) {
+    const size_t buffer_bytes = registers[FAKE_RX_BUFFER / 4];
+    const size_t buffers = (frame.size() + buffer_bytes - 1) / buffer_bytes;
+    if (!connected || registers[FAKE_RX_TAIL / 4] - rx_head < buffers) {
         ++missed;
         raise(FAKE_CAUSE_RX);
         return;
     }
-    fake_descriptor& d = ring(FAKE_RX_BASE_LOW)[rx_head++ % registers[FAKE_RX_SIZE / 4]];
-    std::memcpy(host->memory(d.address, static_cast<uint32_t>(frame.size())), frame.data(),
-                frame.size());
-    host->mappings_.at(d.address).packet = packet;
-    d.size = static_cast<uint32_t>(frame.size());
-    d.flags = 0;
+    for (size_t at = 0; at < frame.size(); at += buffer_bytes) {
+        fake_descriptor& d = ring(FAKE_RX_BASE_LOW)[rx_head++ % registers[FAKE_RX_SIZE / 4]];
+        d.size = static_cast<uint32_t>(std::min(buffer_bytes, frame.size() - at));
+        std::memcpy(host->memory(d.address, d.size), frame.data() + at, d.size);
+        host->mappings_.at(d.address).packet = packet;
+        d.flags = 0;
+        d.end = at + d.size == frame.size() ? 1 : 0;
+        d.done = 1;
+    }
+    fake_descriptor& d = ring(FAKE_RX_BASE_LOW)[(rx_head - 1) % registers[FAKE_RX_SIZE / 4]];
     if (frame.size() >= 34 && frame[12] == 8 && frame[13] == 0) {
         const size_t ip_bytes = (frame[14] & 15u) * 4;
         d.flags |= FAKE_IP_CHECKED;
@@ -279,7 +284,6 @@ void FakeNic::receive(const std::vector<uint8_t>& frame, uint64_t packet) {
             d.flags |= sum16(l4.data(), l4.size()) != 0xffff ? uint32_t{FAKE_L4_BAD} : 0u;
         }
     }
-    d.done = 1;
     raise(FAKE_CAUSE_RX);
 }
 

@@ -143,6 +143,15 @@ TEST(Flow, OffsetsGoOnWhenSequenceNumbersWrap) {
     EXPECT_EQ(std::adjacent_find(seen.begin(), seen.end()), seen.end()) << "identities repeat";
 }
 
+TEST(Flow, BytesBeforeAndBehindAWrapAreTold) {
+    flow* f = flow_get(1, 1002, 2, 2000, 6);
+    flow_start(f, 0xfffffff0u);
+    flow_sent(f, 0xfffffff0u, 100); /* ends at sequence 84, offset 100 */
+    EXPECT_EQ(flow_offset(f, 0xfffffff5u), 5u);
+    EXPECT_EQ(flow_offset(f, 4), 20u);
+    EXPECT_EQ(flow_offset(f, 84 + 1000), 1100u);
+}
+
 TEST(Flow, AFullTableGivesNoneInsteadOfAWrongOne) {
     uint32_t made = 0;
     for (uint32_t i = 0; i < 2 * FLOW_MAX; ++i) {
