@@ -26,6 +26,7 @@ enum fake_register {
     FAKE_RX_TAIL = 0x1c,
     FAKE_LINK = 0x20,
     FAKE_MASK_SET = 0x24,
+    FAKE_RESET = 0x28, /* the transmitter forgets everything */
     FAKE_RX_BUFFER = 0x30
 };
 

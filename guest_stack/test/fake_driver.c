@@ -15,7 +15,8 @@ struct fake {
     void* tx_cookie[NIC_MAX_RING];
     void* rx_cookie[NIC_MAX_RING];
     void* rx_data[NIC_MAX_RING];
-    uint32_t tx_use, tx_clean, tx_published, rx_next;
+    uint32_t tx_use, tx_clean, tx_published, rx_next, watched;
+    bool returning;
     struct nic_counters counters;
 };
 static struct fake fakes[MAX_DEVICES];
@@ -103,12 +104,20 @@ void nic_close(struct nic_device* dev) {
     (void)dev;
 }
 int nic_reset(struct nic_device* dev) {
-    (void)dev;
-    return -NIC_EIO;
+    struct fake* f = of(dev);
+    f->hal->sleep_ms(f->hal->ctx, 1);
+    write32(f, FAKE_RESET, 1);
+    f->tx_published = f->tx_use;
+    f->returning = true; /* nic_tx_clean hands everything back */
+    ++f->counters.resets;
+    return 0;
 }
+
 bool nic_tx_hung(struct nic_device* dev) {
-    (void)dev;
-    return false;
+    struct fake* f = of(dev);
+    const bool hung = f->tx_clean != f->tx_published && f->tx_clean == f->watched;
+    f->watched = f->tx_clean;
+    return hung;
 }
 
 void nic_mac_address(const struct nic_device* dev, uint8_t mac[6]) {
@@ -131,7 +140,7 @@ int nic_tx(struct nic_device* dev, const struct nic_packet* packet) {
          !f->config.tx_checksum)) {
         return -NIC_EINVAL;
     }
-    if (nic_tx_free(dev) < packet->segment_count) {
+    if (f->returning || nic_tx_free(dev) < packet->segment_count) {
         ++f->counters.tx_ring_full;
         return -NIC_ENOSPC;
     }
@@ -170,7 +179,7 @@ uint32_t nic_tx_clean(struct nic_device* dev, void** cookies, uint32_t budget) {
     uint32_t count = 0;
     while (count < budget && f->tx_clean != f->tx_published) {
         const uint32_t slot = f->tx_clean % f->config.tx_ring;
-        if (f->tx[slot].done == 0) {
+        if (f->tx[slot].done == 0 && !f->returning) {
             break;
         }
         (void)f->hal->dma_unmap(f->hal->ctx, f->tx[slot].address, f->tx[slot].size,
@@ -179,6 +188,9 @@ uint32_t nic_tx_clean(struct nic_device* dev, void** cookies, uint32_t budget) {
         if (f->tx[slot].end != 0) {
             cookies[count++] = f->tx_cookie[slot];
         }
+    }
+    if (f->tx_clean == f->tx_published) {
+        f->returning = false;
     }
     return count;
 }

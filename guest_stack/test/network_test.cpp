@@ -185,6 +185,26 @@ TEST(Routes, TheLongestPrefixWinsAndItsGatewayGetsTheFrames) {
               "0.0.0.0         10.0.0.2        0.0.0.0         UG    0      eth0\n");
 }
 
+TEST(Routes, ANetworkMayBeOnTheLinkWithoutAnAddressInIt) {
+    World world;
+    TestHost a(world, DOORBELL_FAKE_GUEST, 1,
+               {"a",
+                {{0, address("10.0.0.1"), 24, 1500}},
+                {{address("172.16.0.0"), 16, 0, 0, 0}},
+                {{{"ping", "--to", "172.16.0.2", "--count", "3", "--max-lost", "0"}}},
+                {}});
+    TestHost b(world, DOORBELL_FAKE_GUEST, 1,
+               {"b",
+                {{0, address("172.16.0.2"), 16, 1500}},
+                {{address("10.0.0.0"), 24, 0, 0, 0}},
+                {},
+                {}});
+    connect(a.nic(0), b.nic(0));
+    ASSERT_EQ(a.start() | b.start(), 0);
+    ASSERT_TRUE(world.run_until([&] { return a.done(); }, 60 * kSecond)) << world.failure();
+    EXPECT_EQ(a.status(0), 0) << a.log();
+}
+
 class Router : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Router, ForwardsOnlyWhenItIsToldTo) {

@@ -189,6 +189,18 @@ TEST(Tcp, FramesThatComeWhileTheDriverIsBusyAreNotForgotten) {
     EXPECT_EQ(pair.a->metrics()["tcp.retransmissions"], 0u);
 }
 
+TEST(Tcp, AHungTransmitterIsResetAndTheFileStillArrives) {
+    Pair pair({kSend}, {kReceive});
+    pair.a->files["in"] = bytes(500000);
+    pair.world.at(3 * kMillisecond, [&pair] { pair.a->nic(0).stuck = true; });
+    ASSERT_TRUE(pair.run());
+    EXPECT_TRUE(pair.all_good());
+    EXPECT_EQ(pair.b->files["out"], pair.a->files["in"]);
+    EXPECT_EQ(pair.a->metrics()["nic0.resets"], 1u);
+    EXPECT_EQ(pair.a->metrics()["nic0.driver.resets"], 1u);
+    EXPECT_THAT(pair.a->log(), HasSubstr("the transmitter hangs, resetting"));
+}
+
 TEST(Tcp, BothDirectionsAtOnceShareOneConnection) {
     Pair pair({{{"tcp_bidirectional", "--to", "10.0.0.2", "--port", "7", "--send", "in",
                  "--receive", "out"}}},

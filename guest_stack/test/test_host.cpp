@@ -158,6 +158,10 @@ void FakeNic::write(uint32_t offset, uint32_t value) {
             mask |= value;
             raise(0);
             break;
+        case FAKE_RESET:
+            stuck = false;
+            tx_head = registers[FAKE_TX_TAIL / 4];
+            break;
         case FAKE_TX_TAIL:
             registers[offset / 4] = value;
             run_tx();
@@ -198,7 +202,7 @@ void FakeNic::set_link(bool up) {
 }
 
 void FakeNic::run_tx() {
-    if (tx_running || !connected || tx_head == registers[FAKE_TX_TAIL / 4]) {
+    if (tx_running || !connected || stuck || tx_head == registers[FAKE_TX_TAIL / 4]) {
         return;
     }
     fake_descriptor* descriptors = ring(FAKE_TX_BASE_LOW);

@@ -83,6 +83,7 @@ struct FakeNic {
     uint32_t causes = 0, mask = 0;
     uint64_t wire_free_ps = 0;
     bool tx_running = false;
+    bool stuck = false; /* the transmitter does nothing until it is reset */
     uint64_t frames = 0, missed = 0;
     uint64_t moderation_ps = 0, next_interrupt_ps = 0;
     bool interrupt_scheduled = false;

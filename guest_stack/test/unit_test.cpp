@@ -242,6 +242,17 @@ TEST(TestPacket, EveryFlippedBitOfThePacketIsNoticed) {
     }
 }
 
+TEST(TestPacket, AWrongPayloadIsNoticedEvenUnderARightChecksum) {
+    std::vector<uint8_t> frame(300);
+    const test_packet packet = sample(TEST_UDP, 64);
+    const uint32_t size = test_packet_write(&packet, TEST_CHECKSUM_COMPLETE, frame.data());
+    ASSERT_NE(frame[60], frame[62]);
+    std::swap(frame[60], frame[62]); /* the sum of 16-bit words does not change */
+    test_packet read{};
+    uint32_t vlan = 0;
+    EXPECT_EQ(test_packet_read(frame.data(), size, 9, &read, &vlan), TEST_BAD_DATA);
+}
+
 TEST(TestPacket, TheSeedCompletedByHardwareIsTheChecksum) {
     std::vector<uint8_t> complete(2000), seeded(2000);
     const test_packet packet = sample(TEST_TCP, 777);
