@@ -28,12 +28,14 @@ enum guest_log_level {
 };
 
 /* An event for the stream: `type` is the code of hw/base/events.toml; the host adds time and
- * source. */
+ * source. The guest's code runs in no simulated time and waits for what it cost later on:
+ * `ahead_ps` is what it owes when it reports, so the event happens that much after now(). */
 struct guest_report {
     uint16_t type;
     uint64_t packet;
     uint64_t frame;
     uint64_t args[4];
+    uint64_t ahead_ps;
 };
 
 struct guest_host_ops {
@@ -180,7 +182,7 @@ int guest_show(const char* table, guest_text_fn print, void* ctx);
 const struct guest_description* guest_apps(void);
 const struct guest_description* guest_settings(void);
 /* The metrics guest_metrics visits: names with <i> for an application, <n> for a NIC. */
-const struct guest_description *guest_metric_names(void);
+const struct guest_description* guest_metric_names(void);
 uint32_t guest_abi_version(void);
 
 #endif /* GUEST_ABI_H */

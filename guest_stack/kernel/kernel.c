@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "guest_stack/kernel/cpu.h"
+
 struct kernel kernel;
 
 void kernel_init(const struct guest_host_ops* ops, struct guest_host* host, const char* host_name) {
@@ -14,7 +16,10 @@ void kernel_init(const struct guest_host_ops* ops, struct guest_host* host, cons
 
 void kernel_report_now(uint16_t type, uint64_t packet, const uint64_t args[4]) {
     const struct guest_report report = {
-        .type = type, .packet = packet, .args = {args[0], args[1], args[2], args[3]}};
+        .type = type,
+        .packet = packet,
+        .args = {args[0], args[1], args[2], args[3]},
+        .ahead_ps = cpu.current != NULL ? cpu.current->charged_ps : 0};
     kernel.ops->report(kernel.host, &report);
 }
 

@@ -64,13 +64,13 @@ static void stop_queue(struct netdev* dev) {
 
 /* 0, or -NIC_ENOSPC when the ring has no room. Anything else the packet itself is to blame for. */
 static int to_ring(struct netdev* dev, struct tx_request* request) {
+    const uint64_t before_ps = cpu.current->charged_ps;
     cpu_charge(costs.driver_tx_ns);
-    const uint64_t charged_ps = (uint64_t)costs.driver_tx_ns * PS_PER_NS;
     const int result = nic_tx(dev->nic, &request->packet);
     if (result == 0) {
         ++dev->pending;
         kernel_report(EVENT_LAYER, request->packet.tag, LAYER_DRIVER, DIRECTION_DOWN,
-                      request->packet.segments[0].size, charged_ps);
+                      request->packet.segments[0].size, cpu.current->charged_ps - before_ps);
         if (nic_tx_free(dev->nic) < reserve(dev)) {
             stop_queue(dev);
         }

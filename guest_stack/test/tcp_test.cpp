@@ -397,6 +397,51 @@ TEST(Events, EveryLayerOfTheJourneyIsCrossedOnce) {
               (std::vector<uint64_t>{LAYER_DRIVER, LAYER_ETHERNET, LAYER_IP, LAYER_TCP}));
 }
 
+// A layer's report comes when it is done, so it began its cost before that.
+TEST(Events, EachLayerOnTheWayDownBeginsWhenTheOneAboveEnds) {
+    Pair pair({kSend}, {kReceive});
+    pair.a->files["in"] = bytes(100000);
+    pair.a->listen();
+    ASSERT_TRUE(pair.run());
+    std::map<uint64_t, uint64_t> ended;
+    size_t checked = 0;
+    for (const Report& r : pair.a->reports()) {
+        if (r.report.type != EVENT_LAYER || r.report.args[1] != DIRECTION_DOWN ||
+            r.report.packet == 0) {
+            continue;
+        }
+        const uint64_t end = r.time + r.report.ahead_ps;
+        if (r.report.args[0] != LAYER_TCP) {
+            EXPECT_EQ(end - r.report.args[3], ended[r.report.packet])
+                << "layer " << r.report.args[0];
+            ++checked;
+        }
+        ended[r.report.packet] = end;
+    }
+    EXPECT_GT(checked, 4 * ended.size() - 1);
+}
+
+TEST(Events, TheRouteAndTheAddressAreFoundForEachSegmentBeforeItsFrameIsMade) {
+    Pair pair({kSend}, {kReceive});
+    pair.a->files["in"] = bytes(20000);
+    pair.a->listen();
+    ASSERT_TRUE(pair.run());
+    for (const Report& made : pair.a->reports(EVENT_PACKET_MADE)) {
+        std::vector<uint64_t> seen;
+        for (const Report& r : pair.a->reports()) {
+            if (r.report.packet != made.report.packet) {
+                continue;
+            }
+            if (r.report.type == EVENT_ROUTE || r.report.type == EVENT_ARP) {
+                seen.push_back(r.report.type);
+            } else if (r.report.type == EVENT_LAYER && r.report.args[0] == LAYER_ETHERNET) {
+                seen.push_back(EVENT_LAYER);
+            }
+        }
+        EXPECT_EQ(seen, (std::vector<uint64_t>{EVENT_ROUTE, EVENT_ARP, EVENT_LAYER}));
+    }
+}
+
 TEST(Events, SystemCallsEnterAndExitInPairs) {
     Pair pair({kSend}, {kReceive});
     pair.a->files["in"] = bytes(100000);

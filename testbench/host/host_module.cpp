@@ -168,12 +168,19 @@ void HostModule::report(const guest_report& from) {
     if (!is_event_type(from.type)) {
         return log(GUEST_LOG_ERROR, "report: no event has code " + std::to_string(from.type));
     }
-    events_.emit({timeline_.now_ps(),
+    report_now_ps_ = timeline_.now_ps();
+    report_time_ps_ = report_now_ps_ + from.ahead_ps;
+    events_.emit({report_time_ps_,
                   from.packet,
                   from.frame,
                   {from.args[0], from.args[1], from.args[2], from.args[3]},
                   from.type,
                   events_.source()});
+}
+
+Picoseconds HostModule::guest_time_ps() const {
+    const Picoseconds now_ps = timeline_.now_ps();
+    return now_ps == report_now_ps_ ? report_time_ps_ : now_ps;
 }
 
 std::uint32_t HostModule::random() {

@@ -107,6 +107,9 @@ public:
     [[nodiscard]] bool must_not_block(const char* what);
     void log(int level, const std::string& text);
     void report(const guest_report& report);
+    /// The time of an event that a call of the guest causes: its code runs in no simulated time,
+    /// and its last report said how far ahead of the clock it was.
+    [[nodiscard]] Picoseconds guest_time_ps() const;
     [[nodiscard]] std::uint32_t random();
     [[nodiscard]] guest_file* file_open(const char* name, bool for_writing);
     [[nodiscard]] bool owns(const guest_file* file) const;
@@ -135,6 +138,9 @@ private:
     std::vector<std::vector<const char*>> argument_lists_;
     std::vector<guest_app> guest_apps_;
     std::vector<guest_setting> guest_settings_;
+
+    Picoseconds report_now_ps_ = 0;
+    Picoseconds report_time_ps_ = 0;
 
     bool started_ = false;
     std::uint32_t apps_left_ = 0;

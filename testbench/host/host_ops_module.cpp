@@ -113,14 +113,15 @@ std::uint64_t dma_map(guest_host* host, std::uint32_t nic, void* ptr, std::uint3
                       std::uint32_t direction, std::uint64_t packet) {
     HostSlotModule* slot = of(host).slot_of_guest(nic, "dma_map");
     if (slot == nullptr) return 0;
-    return slot->iommu().map(ptr, len, static_cast<DmaDirection>(direction), packet, now(host));
+    return slot->iommu().map(ptr, len, static_cast<DmaDirection>(direction), packet,
+                             of(host).guest_time_ps());
 }
 
 void dma_sync(guest_host* host, std::uint32_t nic, std::uint64_t iova, std::uint32_t len,
               std::uint32_t direction, std::uint32_t for_cpu) {
     HostSlotModule* slot = of(host).slot_of_guest(nic, "dma_sync");
     if (slot == nullptr || slot->iommu().sync(iova, len, static_cast<DmaDirection>(direction),
-                                              for_cpu != 0, now(host))) {
+                                              for_cpu != 0, of(host).guest_time_ps())) {
         return;
     }
     of(host).log(GUEST_LOG_ERROR, "dma_sync: the range is not mapped so");
@@ -130,8 +131,8 @@ std::uint64_t dma_unmap(guest_host* host, std::uint32_t nic, std::uint64_t iova,
                         std::uint32_t direction) {
     HostSlotModule* slot = of(host).slot_of_guest(nic, "dma_unmap");
     std::uint64_t packet = 0;
-    if (slot != nullptr &&
-        !slot->iommu().unmap(iova, len, static_cast<DmaDirection>(direction), packet, now(host))) {
+    if (slot != nullptr && !slot->iommu().unmap(iova, len, static_cast<DmaDirection>(direction),
+                                                packet, of(host).guest_time_ps())) {
         of(host).log(GUEST_LOG_ERROR, "dma_unmap: the range was not mapped so");
     }
     return packet;

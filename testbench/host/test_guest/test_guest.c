@@ -324,8 +324,8 @@ static int app_panic(void) {
 }
 
 static int app_report(void) {
-    struct guest_report good = {62, 5, 6, {1, 2, 3, 4}};
-    struct guest_report bad = {9999, 0, 0, {0, 0, 0, 0}};
+    struct guest_report good = {62, 5, 6, {1, 2, 3, 4}, 2000};
+    struct guest_report bad = {9999, 0, 0, {0, 0, 0, 0}, 0};
     char text[64];
     if (ops->reporting(host)) ops->report(host, &good);
     ops->report(host, &bad);
