@@ -128,6 +128,13 @@ static struct segment segment_down(const struct pbuf* p, uint32_t from, uint32_t
 typedef err_t (*ip4_output_fn)(struct pbuf*, const ip4_addr_t*, const ip4_addr_t*, u8_t, u8_t, u8_t,
                                struct netif*, void*, u16_t);
 
+static void report_route(uint64_t packet, uint32_t destination) {
+    const struct route* route = stack.tx.route;
+    if (route != NULL) {
+        kernel_report(EVENT_ROUTE, packet, destination, route->gateway, route->interface, 0);
+    }
+}
+
 INTERPOSED err_t ip4_output_if_opt_src(struct pbuf* p, const ip4_addr_t* src,
                                        const ip4_addr_t* dest, u8_t ttl, u8_t tos, u8_t proto,
                                        struct netif* netif, void* ip_options, u16_t optlen) {
@@ -141,6 +148,7 @@ INTERPOSED err_t ip4_output_if_opt_src(struct pbuf* p, const ip4_addr_t* src,
         segment = segment_down(p, host_order(src), host_order(dest));
         packet = segment.packet;
         cross(LAYER_TCP, DIRECTION_DOWN, packet, p->tot_len, costs.tcp_ns);
+        report_route(packet, host_order(dest));
     } else if (proto == IP_PROTO_UDP) {
         cross(LAYER_UDP, DIRECTION_DOWN, packet, p->tot_len, costs.udp_ns);
     }
@@ -183,6 +191,7 @@ INTERPOSED struct netif* ip4_route(const ip4_addr_t* dest) {
         return own != NULL ? &own->netif : &stack.interfaces[0].netif; /* looped back */
     }
     cpu_charge(costs.route_ns);
+    stack.tx.route = NULL;
     struct route* route = route_find(&stack.routes, address);
     if (route == NULL) {
         if (address == UINT32_MAX || address >> 28 == 14) {
@@ -192,7 +201,10 @@ INTERPOSED struct netif* ip4_route(const ip4_addr_t* dest) {
         return NULL;
     }
     ++route->used;
-    kernel_report(EVENT_ROUTE, stack.tx.datagram, address, route->gateway, route->interface, 0);
+    stack.tx.route = route;
+    if (stack.tx.datagram != 0) {
+        report_route(stack.tx.datagram, address); /* TCP's: with each segment */
+    }
     return &stack.interfaces[route->interface].netif;
 }
 
@@ -268,14 +280,15 @@ INTERPOSED err_t etharp_output(struct netif* netif, struct pbuf* p, const ip4_ad
     }
     cross(LAYER_ARP, DIRECTION_DOWN, stack.tx.packet, p->tot_len, costs.arp_ns);
     stack.tx.ip_sent = false;
+    stack.tx.next_hop = host_order(&next_hop);
     /* lwIP's own function would send what is outside the interface's network to the netif's one
      * gateway; a route may say that it is on the link. */
     const bool in_network =
         ip4_addr_netcmp(&next_hop, netif_ip4_addr(netif), netif_ip4_netmask(netif));
     const err_t result = in_network ? real(netif, p, &next_hop) : etharp_query(netif, &next_hop, p);
+    stack.tx.next_hop = 0;
     if (stack.tx.ip_sent) {
         ++stack.counters.arp_hits;
-        kernel_report(EVENT_ARP, stack.tx.packet, host_order(&next_hop), ARP_HIT, 0, 0);
     } else if (result == ERR_OK) {
         ++stack.counters.arp_misses;
         remember_asked(host_order(&next_hop));
@@ -336,6 +349,9 @@ INTERPOSED err_t ethernet_output(struct netif* netif, struct pbuf* p, const stru
                                  const struct eth_addr* dst, u16_t type) {
     REAL(ethernet_output_fn, "ethernet_output");
     const bool is_ip = type == ETHTYPE_IP;
+    if (is_ip && stack.tx.next_hop != 0) {
+        kernel_report(EVENT_ARP, stack.tx.packet, stack.tx.next_hop, ARP_HIT, 0, 0);
+    }
     cross(LAYER_ETHERNET, DIRECTION_DOWN, is_ip && stack.tx.active ? stack.tx.packet : 0,
           p->tot_len + SIZEOF_ETH_HDR, costs.ethernet_ns);
     stack.tx.ip_sent = stack.tx.ip_sent || is_ip;

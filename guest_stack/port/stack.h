@@ -57,7 +57,9 @@ struct stack {
         bool ip_sent; /* ethernet_output saw it: its next hop was known */
         bool probing; /* a zero window probe repeats no data */
         uint64_t packet;
-        uint64_t datagram; /* identity given by sendto to what it is about to send */
+        uint64_t datagram;         /* identity given by sendto to what it is about to send */
+        uint32_t next_hop;         /* what etharp_output looks up, for the report; 0 = nothing */
+        const struct route* route; /* found last: lwIP's TCP asks once for many segments */
     } tx;
 };
 extern struct stack stack;

@@ -223,6 +223,7 @@ int syscall_setsockopt(int fd, enum socket_option option, uint32_t value) {
 
 static int64_t do_write(struct file* file, const char* data, size_t size) {
     size_t done = 0;
+    uint64_t call_ps = costs.socket_ns * PS_PER_NS; /* charged once, by the caller */
     while (done < size) {
         const struct tcp_pcb* pcb = file->conn->pcb.tcp;
         const size_t room = pcb != NULL ? pcb->snd_buf : 0;
@@ -230,7 +231,8 @@ static int64_t do_write(struct file* file, const char* data, size_t size) {
         /* Paid first: the doorbell for these bytes rings after they were copied. */
         cpu_charge_bytes(copied, costs.copy_per_byte_ps);
         kernel_report(EVENT_LAYER, 0, LAYER_SOCKET, DIRECTION_DOWN, copied,
-                      copied * costs.copy_per_byte_ps + costs.socket_ns * PS_PER_NS);
+                      copied * costs.copy_per_byte_ps + call_ps);
+        call_ps = 0;
         file->writable = false;
         size_t written = 0;
         const err_t error = netconn_write_partly(file->conn, data + done, size - done,
@@ -280,6 +282,7 @@ static size_t take_unread(struct file* file, char* data, size_t size) {
     const size_t left = (size_t)(p->tot_len - file->unread_offset);
     const size_t part = left < size ? left : size;
     (void)pbuf_copy_partial(p, data, (u16_t)part, file->unread_offset);
+    cpu_charge_bytes(part, costs.copy_per_byte_ps);
     if (kernel.reporting) {
         report_read(file, p, file->unread_offset, part);
     }
@@ -338,9 +341,9 @@ static int64_t do_read(struct file* file, char* data, size_t size) {
         done += take_unread(file, data + done, size - done);
     }
     if (done > 0) {
-        cpu_charge_bytes(done, costs.copy_per_byte_ps);
+        /* The call's own cost was spent before it blocked. */
         kernel_report(EVENT_LAYER, 0, LAYER_SOCKET, DIRECTION_UP, done,
-                      done * costs.copy_per_byte_ps + costs.socket_ns * PS_PER_NS);
+                      done * costs.copy_per_byte_ps);
         file->read_bytes += done;
         totals.received_bytes += done;
         touch_totals();
