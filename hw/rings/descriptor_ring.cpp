@@ -217,7 +217,8 @@ DescriptorSlot& DescriptorRing::complete() {
     DescriptorSlot& oldest = slot(done_);
     done_++;
     counters_.descriptors++;
-    report_state(oldest.index, kDataDone);
+    // TX is looked at only when somebody could see the difference, later than it happened.
+    report_state(oldest, kDataDone, oldest.landed_ps != 0 ? oldest.landed_ps : timeline_.now_ps());
     return oldest;
 }
 
@@ -294,7 +295,7 @@ void DescriptorRing::write_completed(const DmaCompletion& completion) {
     if (completion.status != DmaStatus::kOk) return fail(RingFault::kWriteBack);
     if (events_.enabled()) {
         for (std::uint32_t i = 0; i < piece.what.descriptors; i++) {
-            report_state(slot(piece.first + i).index, kWrittenBack);
+            report_state(slot(piece.first + i), kWrittenBack, timeline_.now_ps());
         }
     }
     freed_ += piece.slots;
@@ -328,6 +329,12 @@ std::uint32_t DescriptorRing::taken_index() const {
 void DescriptorRing::report_state(std::uint32_t index, std::uint64_t state) const {
     events::descriptor(events_, timeline_.now_ps(), {}, static_cast<std::uint64_t>(direction_),
                        queue_, index, state);
+}
+
+void DescriptorRing::report_state(const DescriptorSlot& slot, std::uint64_t state,
+                                  Picoseconds time_ps) const {
+    events::descriptor(events_, time_ps, slot.about, static_cast<std::uint64_t>(direction_), queue_,
+                       slot.index, state);
 }
 
 }  // namespace doorbell

@@ -31,6 +31,7 @@ struct DescriptorSlot {
     bool delayed = false;    ///< IDE
     bool frame_end = false;  ///< RX: EOP
     Picoseconds landed_ps = 0;
+    PacketRef about;  ///< For the event stream only: known once data of it was moved.
 };
 
 /// What became visible to the driver with one write-back.
@@ -178,6 +179,7 @@ private:
     void write_completed(const DmaCompletion& completion);
     [[nodiscard]] std::uint32_t index_of(std::uint64_t number) const;
     void report_state(std::uint32_t index, std::uint64_t state) const;
+    void report_state(const DescriptorSlot& slot, std::uint64_t state, Picoseconds time_ps) const;
 
     const Direction direction_;
     const std::uint32_t queue_;

@@ -237,6 +237,7 @@ bool RxEngine::store_next(Entry& entry, std::uint32_t position) {
     report.length = bytes;
     write_rx_report(descriptor, config_.format, report);
     slot.frame_end = last;
+    slot.about = {entry.frame->packet, entry.frame->number};
     const std::uint32_t before = ring.untaken();
     ring.take();
     ring.complete();

@@ -253,11 +253,11 @@ void TxEngine::hand_over(Picoseconds now_ps) {
             hand_over_due_ps_ = std::max(start_ps - lookahead_ps / 4, now_ps + 1);
             return;
         }
-        send(entry, start_ps, now_ps);
+        send(entry, start_ps);
     }
 }
 
-void TxEngine::send(TxEntry& entry, Picoseconds start_ps, Picoseconds now_ps) {
+void TxEngine::send(TxEntry& entry, Picoseconds start_ps) {
     FramePtr frame = std::move(entry.frame);
     std::uint32_t body_bytes = entry.gathered_bytes;
     const TxSegment* segment = nullptr;
@@ -276,8 +276,9 @@ void TxEngine::send(TxEntry& entry, Picoseconds start_ps, Picoseconds now_ps) {
     counters_.frames++;
     counters_.bytes += frame->wire_bytes();
     count_sent(stats_, *frame);
-    events::frame_transmit(events_, now_ps, {frame->packet, frame->number}, frame->wire_bytes(),
-                           slot.start_ps, slot.end_ps);
+    // The frame is handed over ahead of time: what happens, happens at start_ps.
+    events::frame_transmit(events_, slot.start_ps, {frame->packet, frame->number},
+                           frame->wire_bytes(), slot.start_ps, slot.end_ps);
     fifo_.mark_sent(slot.end_ps);
     wire_.transmit(std::move(frame), slot.start_ps, slot.end_ps);
 }

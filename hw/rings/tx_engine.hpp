@@ -63,7 +63,7 @@ private:
     void write_back(std::uint32_t queue, bool deferred);
     void raise_levels(std::uint32_t queue, std::uint32_t before, std::uint32_t after);
     void hand_over(Picoseconds now_ps);
-    void send(TxEntry& entry, Picoseconds start_ps, Picoseconds now_ps);
+    void send(TxEntry& entry, Picoseconds start_ps);
     void arm(Picoseconds now_ps);
 
     regs::RegisterFile& registers_;

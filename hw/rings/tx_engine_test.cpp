@@ -136,6 +136,28 @@ TEST(TxEngine, NeverFetchesBeyondTheTail) {
     EXPECT_EQ(driver.head(), 1u);
 }
 
+TEST(TxEngine, EventsNameThePacketOfADescriptorAndTheTimeItsFrameStarts) {
+    RingBench bench;
+    EventRecorder events;
+    bench.hub.attach(events);
+    TxDriver driver(bench);
+    driver.enable();
+    driver.send(pattern(64), 7);
+    driver.send(pattern(65), 8);
+    bench.settle();
+    std::vector<std::uint64_t> moved;
+    std::vector<std::uint64_t> written;
+    for (const Event& event : events.of(EventType::kDescriptor)) {
+        if (event.args[3] == 2) moved.push_back(event.packet);
+        if (event.args[3] == 3) written.push_back(event.packet);
+    }
+    EXPECT_EQ(moved, (std::vector<std::uint64_t>{7, 8}));
+    EXPECT_EQ(written, (std::vector<std::uint64_t>{7, 8}));
+    const std::vector<Event> frames = events.of(EventType::kFrameTransmit);
+    ASSERT_EQ(frames.size(), 2u);
+    for (const Event& frame : frames) EXPECT_EQ(frame.time_ps, frame.args[1]) << "start_ps";
+}
+
 TEST(TxEngine, ATailBeyondTheRingIsEmptyUntilAGoodOneIsWritten) {
     RingBench bench;
     EventRecorder events;

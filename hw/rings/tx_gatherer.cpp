@@ -358,6 +358,7 @@ void TxGatherer::dma_complete(const DmaCompletion& completion) {
         DescriptorSlot& slot = from.slot(done.descriptor);
         slot.pending_reads--;
         slot.landed_ps = std::max(slot.landed_ps, completion.done_ps);
+        if (slot.about.packet == 0) slot.about.packet = completion.packet;
     }
     if (done.header != nullptr) {
         done.header->pending_reads--;

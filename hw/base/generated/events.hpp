@@ -11,7 +11,7 @@ enum class EventType : std::uint16_t {
     kConfigRead = 3,  ///< Configuration space read
     kConfigWrite = 4,  ///< Configuration space write
     kDoorbell = 5,  ///< A tail register written: direction 0 TX, 1 RX; descriptors now owned by hardware
-    kDescriptor = 6,  ///< A descriptor's state: 1 fetched, 2 data done, 3 written back, 4 fault
+    kDescriptor = 6,  ///< A descriptor's state: 1 fetched, 2 data moved (TX: read; RX: write issued), 3 written back, 4 fault
     kDmaRead = 10,  ///< Read request issued onto the link; kind: 0 descriptor, 1 TX data, 2 RX data, 3 write-back, 4 message
     kDmaCompletion = 11,  ///< The last completion of a read has arrived in the device; status 0 good
     kDmaWrite = 12,  ///< A posted write became visible in host memory; status 0 good
@@ -92,7 +92,7 @@ inline void doorbell(const EventPort& port, Picoseconds time_ps, PacketRef ref, 
                static_cast<std::uint16_t>(EventType::kDoorbell), port.source()});
 }
 
-/// A descriptor's state: 1 fetched, 2 data done, 3 written back, 4 fault.
+/// A descriptor's state: 1 fetched, 2 data moved (TX: read; RX: write issued), 3 written back, 4 fault.
 inline void descriptor(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t direction, std::uint64_t queue, std::uint64_t index, std::uint64_t state) {
     if (!port.enabled()) return;
     port.emit({time_ps, ref.packet, ref.frame, {direction, queue, index, state},
@@ -399,7 +399,7 @@ inline constexpr EventDescription kSchema[] = {
     {5, "doorbell", {"direction", "queue", "tail", "pending"},
      "A tail register written: direction 0 TX, 1 RX; descriptors now owned by hardware"},
     {6, "descriptor", {"direction", "queue", "index", "state"},
-     "A descriptor's state: 1 fetched, 2 data done, 3 written back, 4 fault"},
+     "A descriptor's state: 1 fetched, 2 data moved (TX: read; RX: write issued), 3 written back, 4 fault"},
     {10, "dma_read", {"address", "size_bytes", "kind", "tag"},
      "Read request issued onto the link; kind: 0 descriptor, 1 TX data, 2 RX data, 3 write-back, 4 message"},
     {11, "dma_completion", {"address", "size_bytes", "kind", "status"},
