@@ -7,6 +7,7 @@
  *   up:   ethernet_input (stack.c) -> etharp_input | ip4_input -> tcp_input | udp_input |
  * icmp_input
  */
+#include <lwip/api.h>
 #include <lwip/etharp.h>
 #include <lwip/icmp.h>
 #include <lwip/ip4.h>
@@ -58,6 +59,14 @@ static void report_made(const struct tcp_pcb* pcb, const struct flow* flow, uint
     }
 }
 
+static void report_send_buffer(const struct tcp_pcb* pcb) {
+    const struct netconn* conn = pcb->callback_arg;
+    if (conn != NULL && conn->socket >= 0) {
+        kernel_report(EVENT_SOCKET_BUFFER, 0, (uint64_t)conn->socket, 0,
+                      (uint64_t)TCP_SND_BUF - pcb->snd_buf, TCP_SND_BUF);
+    }
+}
+
 INTERPOSED err_t tcp_write(struct tcp_pcb* pcb, const void* data, u16_t bytes, u8_t flags) {
     REAL(tcp_write_fn, "tcp_write");
     const uint32_t old_end = pcb->snd_lbb;
@@ -68,6 +77,7 @@ INTERPOSED err_t tcp_write(struct tcp_pcb* pcb, const void* data, u16_t bytes, u
     const err_t result = real(pcb, data, bytes, flags);
     if (result == ERR_OK && kernel.reporting && flow != NULL) {
         report_made(pcb, flow, old_end);
+        report_send_buffer(pcb);
     }
     return result;
 }
@@ -369,6 +379,33 @@ INTERPOSED err_t ip4_input(struct pbuf* p, struct netif* inp) {
     return real(p, inp);
 }
 
+/* The connection a segment on its way up belongs to; NULL when there is none (any more). */
+static const struct tcp_pcb* receiver_of(const struct tcp_hdr* header) {
+    for (const struct tcp_pcb* pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        if (pcb->remote_port == lwip_ntohs(header->src) &&
+            pcb->local_port == lwip_ntohs(header->dest) &&
+            ip4_addr_cmp(ip_2_ip4(&pcb->remote_ip), ip4_current_src_addr()) &&
+            ip4_addr_cmp(ip_2_ip4(&pcb->local_ip), ip4_current_dest_addr())) {
+            return pcb;
+        }
+    }
+    return NULL;
+}
+
+/* lwIP tells the socket of an ACK only when there is room worth waking a writer for; what an ACK
+ * frees is reported here, for all of them. */
+static void tcp_input_reported(void (*real)(struct pbuf*, struct netif*), struct pbuf* p,
+                               struct netif* inp) {
+    const struct tcp_hdr header = *(const struct tcp_hdr*)p->payload;
+    const struct tcp_pcb* pcb = receiver_of(&header);
+    const uint32_t room = pcb != NULL ? pcb->snd_buf : 0;
+    real(p, inp);
+    pcb = pcb != NULL ? receiver_of(&header) : NULL;
+    if (pcb != NULL && pcb->snd_buf > room) {
+        report_send_buffer(pcb);
+    }
+}
+
 INTERPOSED void tcp_input(struct pbuf* p, struct netif* inp) {
     REAL(l4_input_fn, "tcp_input");
     cross(LAYER_TCP, DIRECTION_UP, stack.rx.packet, p->tot_len, costs.tcp_ns);
@@ -379,7 +416,11 @@ INTERPOSED void tcp_input(struct pbuf* p, struct netif* inp) {
                       lwip_ntohs(header->wnd));
     }
     stack.rx.l4 = p;
-    real(p, inp);
+    if (kernel.reporting && p->len >= TCP_HLEN) {
+        tcp_input_reported(real, p, inp);
+    } else {
+        real(p, inp);
+    }
     stack.rx.l4 = NULL;
     if (stack.after_tcp_input != NULL) {
         stack.after_tcp_input();

@@ -46,13 +46,6 @@ uint32_t file_send_used(const struct file* file) {
                : 0;
 }
 
-void file_report_send(const struct file* file) {
-    if (kernel.reporting && file->type == SOCKET_TCP) {
-        kernel_report(EVENT_SOCKET_BUFFER, 0, (uint64_t)file->fd, 0, file_send_used(file),
-                      TCP_SND_BUF);
-    }
-}
-
 void file_report_receive(const struct file* file) {
     if (!kernel.reporting) {
         return;
@@ -104,7 +97,6 @@ void file_event(struct netconn* conn, enum netconn_evt event, u16_t bytes) {
             }
             break;
         case NETCONN_EVT_SENDPLUS:
-            file_report_send(file);
             file->writable = true;
             thread_wake_all(&file->writers);
             break;

@@ -41,7 +41,6 @@ struct file* file_next(const struct file* file);
 /* lwIP's event callback of our netconns. */
 void file_event(struct netconn* conn, enum netconn_evt event, u16_t bytes);
 void file_report_receive(const struct file* file);
-void file_report_send(const struct file* file);
 uint32_t file_send_used(const struct file* file);
 /* BLOCKS a writer until a third of its send buffer is free again, or there is an error. */
 void file_wait_writable(struct file* file);

@@ -240,9 +240,6 @@ static int64_t do_write(struct file* file, const char* data, size_t size) {
         done += written;
         file->written_bytes += written;
         totals.sent_bytes += written;
-        if (written != 0) {
-            file_report_send(file);
-        }
         if (error != ERR_OK && error != ERR_WOULDBLOCK) {
             return done > 0 ? (int64_t)done : result_of(error);
         }
