@@ -22,6 +22,7 @@ OVERRUN, CRC_ERROR = 11, 6  # hw/mac/receive_filter.hpp: DropReason
 ARP_MISS, ARP_HIT, ARP_RESOLVED = 0, 1, 2
 NET_TX, NET_RX = 2, 3  # events.toml: softirq_raise.vector
 ICR_RXQ0, ICR_TXQ0 = 1 << 20, 1 << 22  # the chip's registers, docs/registers.md
+TDT0 = 0x3818
 MSI_VECTOR = 255
 DESCRIPTOR_BYTES = 16
 PREAMBLE_AND_SFD_BYTES = 8  # IEEE 802.3, 3.1.1
@@ -128,6 +129,9 @@ class Journey(Acceptance):
         bell = self.found(trace.next(
             steps[-1][1], "doorbell", lambda e: 0 < (e["tail"] - index) % 256 <= e["pending"],
             source="a.nic0", direction=TX, queue=queue), "doorbell for the descriptor")
+        written = self.found(trace.last(bell, "register_write", source="a.nic0", offset=TDT0,
+                                        value=bell["tail"]), "the write of TDT")
+        self.assertEqual(written["time_ps"], bell["time_ps"])
         steps.append(("doorbell", bell))
         request = self.found(trace.last(
             fetched, "dma_read", lambda e: e["address"] % 4096 // DESCRIPTOR_BYTES <= index
@@ -440,6 +444,9 @@ class Interrupts(Journey):
                 self.assertEqual((vectors, bool(pins)), expected)
                 for event in trace.all("irq_delivered", source="b"):
                     self.found(trace.next(event, "hard_irq_enter", source="b"), "the handler")
+                    if kind == "intx":
+                        self.found(trace.last(event, "irq_pin", source="b.nic0", asserted=1),
+                                   "the pin")
 
     def test_a_softirq_that_goes_on_too_long_moves_to_ksoftirqd(self):
         run, trace = self.trace("tcp_file", "--set", "workload.bytes=200000",
@@ -511,8 +518,7 @@ class Identity(Journey):
 
     def test_what_the_wire_lost_is_sent_again_with_its_identity(self):
         run, trace = self.trace("lossy_wire", "--set", "workload.bytes=300000")
-        again = 0
-        lost = 0
+        again = lost = damaged = 0
         for made in trace.packets("a"):
             sent = trace.of(made["packet"], "frame_transmit", source="a.nic0")
             numbers = [e["frame"] for e in sent]
@@ -528,11 +534,11 @@ class Identity(Journey):
                                           frame=fault["frame"]), [])
             for drop in trace.of(made["packet"], "frame_drop", source="b.nic0"):
                 self.assertEqual(drop["reason"], CRC_ERROR)
-                lost += 1
+                damaged += 1
             self.assertTrue(trace.of(made["packet"], "packet_read", source="b"),
                             "TCP lost what it had promised")
         self.assertGreater(lost, 0)
-        self.assertGreaterEqual(again, 1)
+        self.assertGreater(damaged, 0)
         self.assertEqual(again, run.metric("host.a.tcp.retransmissions_segments"))
 
 
