@@ -21,6 +21,10 @@ std::uint64_t number(DmaStatus status) {
     return static_cast<std::uint64_t>(status);
 }
 
+std::size_t lowest_tag(std::uint32_t tags) {
+    return static_cast<std::size_t>(__builtin_ctz(tags));
+}
+
 PacketRef about(const DmaRequest& request, std::uint64_t packet) {
     return {packet, request.frame};
 }
@@ -126,8 +130,8 @@ std::uint32_t DmaEngine::take_tags(std::uint32_t count) {
         found++;
     }
     if (found < count) return 0;
-    for (std::uint32_t i = 0; i < params_.read_tags; i++) {
-        if ((tags >> i & 1) != 0) tag_free_ps_[i] = kNever;
+    for (std::uint32_t left = tags; left != 0; left &= left - 1) {
+        tag_free_ps_[lowest_tag(left)] = kNever;
     }
     return tags;
 }
@@ -152,9 +156,7 @@ void DmaEngine::wake_when_tags_are_free(std::uint32_t count) {
 void DmaEngine::issue(const PendingRead& pending, std::uint32_t tags) {
     const DmaRequest& request = pending.request;
     const Picoseconds now = timeline_.now_ps();
-    std::uint32_t first = 0;
-    while ((tags >> first & 1) == 0) first++;
-    ReadSlot& slot = *slots_[first];
+    ReadSlot& slot = *slots_[lowest_tag(tags)];
     slot.pending = pending;
     slot.tags = tags;
     slot.status = judge(DmaOperation::kRead, request);
@@ -192,8 +194,8 @@ void DmaEngine::read_ready(ReadSlot& slot) {
     } else if (completion.status == DmaStatus::kUnsupportedRequest) {
         completion.done_ps = link_.error_completion_arrival(now);
     }
-    for (std::uint32_t i = 0; i < params_.read_tags; i++) {
-        if ((slot.tags >> i & 1) != 0) tag_free_ps_[i] = completion.done_ps;
+    for (std::uint32_t left = slot.tags; left != 0; left &= left - 1) {
+        tag_free_ps_[lowest_tag(left)] = completion.done_ps;
     }
     outstanding_--;
     count(completion.status);

@@ -3,6 +3,7 @@
 //   ideal   two bare lwIP stacks over an ideal link: no NIC, no driver, no kernel, no wire rate
 //   timed   the same, but frames are serialised at 1 Gb/s, as on the wire of the full path
 //   full    the whole way of a packet: guest kernel, driver, NIC, timed PCIe, timed wire
+//   file    the same with what `tcp_file` does besides: a generated file, written out again
 //
 // SystemC elaborates once per process, so every sample is a process of its own that reports as
 // JSON. The two kinds alternate where Google Benchmark lets them (random interleaving), because
@@ -66,17 +67,18 @@ void timed(benchmark::State& state) {
     yardstick(state, " 1000");
 }
 
-void full(benchmark::State& state) {
+void whole_path(benchmark::State& state, const std::string& scenario) {
     const std::string out =
         (std::filesystem::temp_directory_path() / ("doorbell-bench-" + std::to_string(getpid())))
             .string();
     for ([[maybe_unused]] auto _ : state) {
-        const json r = run_json(state, (here() / "doorbell").string() +
-                                           " run tcp_file --capture none --format json --quiet"
+        const json r = run_json(state, (here() / "doorbell").string() + " run " + scenario +
+                                           " --capture none --format json --quiet"
                                            " --set workload.bytes=" +
                                            kBytes + " --out " + out);
         std::filesystem::remove_all(out);
         if (!r.is_object()) return;
+        if (r["verdict"] != "pass") state.SkipWithError((scenario + " did not pass").c_str());
         double frames = 0;
         for (const auto& [name, value] : r["metrics"].items()) {
             if (name.size() > 10 && name.find(".nic") != std::string::npos &&
@@ -86,6 +88,13 @@ void full(benchmark::State& state) {
         }
         report(state, r["host_cpu_ns"], frames, r["kernel_events"], r["simulated_ns"]);
     }
+}
+
+void full(benchmark::State& state) {
+    whole_path(state, (here() / "full_path.toml").string());
+}
+void file(benchmark::State& state) {
+    whole_path(state, "tcp_file");
 }
 
 double spread(const std::vector<double>& samples) {
@@ -101,6 +110,7 @@ void configure(benchmark::internal::Benchmark* b) {
 BENCHMARK(ideal)->Apply(configure);
 BENCHMARK(timed)->Apply(configure);
 BENCHMARK(full)->Apply(configure);
+BENCHMARK(file)->Apply(configure);
 
 }  // namespace
 
