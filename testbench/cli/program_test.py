@@ -207,6 +207,62 @@ class Output(Acceptance):
                                  "frame.number")
             self.assertEqual(len(frames), tagged, name)
 
+    def test_a_frame_in_several_buffers_is_whole_in_the_capture_of_the_host(self):
+        run = self.passes("vlan", "--capture", "all", "--set", "workload.count=20",
+                          "--set", "workload.size=5000",
+                          "--set", "host.a.interface.0.mtu_bytes=9000", "--set", "host.b.interface.0.mtu_bytes=9000",
+                          "--set", "settings.driver.rx_buffer_bytes=2048")
+        capture = run.folder / "wire.pcapng"
+        whole = self.tshark(capture, "frame.interface_name == \"b.nic0.host\" && frame.len == 5000 "
+                            "&& udp.checksum.status == Good", "frame.number")
+        self.assertEqual(len(whole), 20)
+
+    def test_the_number_of_a_frame_is_unique_in_the_run(self):
+        run = self.passes("ping", "--trace=json", "--set", "workload.count=5")
+        numbers = []
+        with open(run.folder / "events.jsonl") as events:
+            for line in events:
+                if '"frame_transmit"' in line:
+                    numbers.append(json.loads(line)["frame"])
+        self.assertGreater(len(numbers), 10)
+        self.assertEqual(len(numbers), len(set(numbers)))
+
+    def test_the_seed_reaches_the_memory_behind_each_nic(self):
+        latencies = set()
+        for seed in ("1", "2", "3"):
+            run = self.passes("ping", "--seed", seed, "--set", "workload.count=20",
+                              "--set", "nic.pcie.memory_latency_spread=true")
+            latencies.add(run.metric("host.a.app.0.latency_mean_ns"))
+        self.assertEqual(len(latencies), 3)
+
+    def test_the_timeline_changes_the_faults_of_one_direction_and_only_from_its_time_on(self):
+        text = (SCENARIOS / "tcp_file.toml").read_text()
+        text = text[:text.index("[[expect]]")]  # retransmissions are to be expected
+        path = self.folder / "faults.toml"
+        path.write_text(text + """
+[[timeline]]
+at_us = 90_000
+link = "wire0"
+action = "faults"
+direction = "forward"
+loss_ppm = 50_000
+[[timeline]]
+at_us = 100_000
+link = "wire0"
+action = "faults"
+loss_ppm = 0
+[[expect]]
+metric = "workload.identical"
+value = 1
+""")
+        run = self.passes(str(path), "--set", "workload.bytes=3000000", "--trace=json")
+        self.assertGreater(run.metric("link.wire0.forward.drops.loss"), 0)
+        self.assertEqual(run.metric("link.wire0.backward.drops.loss"), 0)
+        with open(run.folder / "events.jsonl") as events:
+            times = [json.loads(line)["time_ps"] for line in events if '"wire_fault"' in line]
+        self.assertGreaterEqual(min(times), 90_000_000_000)
+        self.assertLessEqual(max(times), 100_000_000_000)
+
     def test_the_resolved_configuration_runs_the_same(self):
         first = self.passes("tcp_file", *SMALL, "--seed", "3", "--hash",
                             "--set", "host.b.settings.driver.itr=50")

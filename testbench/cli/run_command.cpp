@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "testbench/cli/child_processes.hpp"
+#include "testbench/cli/child_result.hpp"
 #include "testbench/cli/program_knowledge.hpp"
 #include "testbench/cli/run_plan.hpp"
 #include "testbench/cli/terminal.hpp"
@@ -25,20 +25,9 @@ namespace {
 using nlohmann::json;
 using report::Verdict;
 
-constexpr const char* kResultFile = "result.json";
-
 /// Everything a run may leave behind: an older run's must not be taken for this one's.
 constexpr const char* kEvidenceFiles[] = {"result.json", "wire.pcapng", "events.trace",
                                           "events.jsonl", "resolved.toml"};
-
-Verdict verdict_of(const json& result) {
-    const std::string text = result["verdict"];
-    for (const Verdict verdict :
-         {Verdict::kPass, Verdict::kFail, Verdict::kError, Verdict::kBroken}) {
-        if (text == to_string(verdict)) return verdict;
-    }
-    return Verdict::kBroken;
-}
 
 /// Reads every scenario and point; prints all mistakes. Empty when there was one.
 std::vector<PlannedRun> plan(const RunOptions& options, const ProgramPaths& paths) {
@@ -91,28 +80,6 @@ bool prepare_folder(const std::filesystem::path& folder) {
     return true;
 }
 
-/// What a run left, or what there is to say of one that left nothing.
-json result_of(const PlannedRun& run, const ChildEnd& end, const RunOptions& options,
-               const ProgramPaths& paths) {
-    std::ifstream file(run.folder / kResultFile);
-    json result = json::parse(file, nullptr, false);
-    const bool whole = !result.is_discarded() && result.is_object();
-    if (whole && end.exit_code == static_cast<int>(verdict_of(result))) return result;
-
-    report::RunResult broken;
-    broken.scenario = run.name;
-    broken.settings.insert(run.point_settings.begin(), run.point_settings.end());
-    broken.seed = options.seed;
-    broken.replay = replay_command(run, options, paths);
-    // Killed on the user's behalf, or never begun: nothing broke.
-    const bool stopped = !end.started || end.signal == SIGINT || end.signal == SIGTERM;
-    broken.verdict = stopped ? Verdict::kError : Verdict::kBroken;
-    broken.failures.push_back(fmt::format("the run ended with {}", end.text()));
-    result = to_json(broken);
-    std::ofstream(run.folder / kResultFile) << result.dump(2) << "\n";
-    return result;
-}
-
 bool write_junit(const RunOptions& options, const json& results) {
     if (options.junit.empty()) return true;
     std::ofstream file(options.junit);
@@ -142,7 +109,7 @@ int run_all(const RunOptions& options, const ProgramPaths& paths) {
     std::size_t shown = 0;
     const report::TextOptions text{use_colour(options.colour, STDOUT_FILENO), options.verbosity};
     run_children(commands, options.jobs, [&](std::size_t index, const ChildEnd& end) {
-        results[index] = result_of(runs[index], end, options, paths);
+        results[index] = child_result(runs[index], end, options, paths);
         // In the order of the plan, whatever the order in which they end.
         for (; shown < runs.size() && !results[shown].is_null(); shown++) {
             const std::string report =

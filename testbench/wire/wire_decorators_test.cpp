@@ -59,7 +59,8 @@ template <class Decorator>
 class EveryDecorator : public testing::Test {};
 using Decorators =
     testing::Types<LossyWire, DuplicatingWire, CorruptingWire, DelayingWire, ReorderingWire>;
-TYPED_TEST_SUITE(EveryDecorator, Decorators);
+// The comma: clang wants an argument for the dots of the macro.
+TYPED_TEST_SUITE(EveryDecorator, Decorators, );
 
 TYPED_TEST(EveryDecorator, TouchesAsManyFramesAsItsRateSays) {
     Trial<TypeParam> trial(20'000);
