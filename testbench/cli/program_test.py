@@ -208,10 +208,11 @@ class Output(Acceptance):
             self.assertEqual(len(frames), tagged, name)
 
     def test_a_frame_in_several_buffers_is_whole_in_the_capture_of_the_host(self):
-        run = self.passes("vlan", "--capture", "all", "--set", "workload.count=20",
-                          "--set", "workload.size=5000",
-                          "--set", "host.a.interface.0.mtu_bytes=9000", "--set", "host.b.interface.0.mtu_bytes=9000",
-                          "--set", "settings.driver.rx_buffer_bytes=2048")
+        arguments = [word for setting in (
+            "workload.count=20", "workload.size=5000", "settings.driver.rx_buffer_bytes=2048",
+            "host.a.interface.0.mtu_bytes=9000", "host.b.interface.0.mtu_bytes=9000")
+            for word in ("--set", setting)]
+        run = self.passes("vlan", "--capture", "all", *arguments)
         capture = run.folder / "wire.pcapng"
         whole = self.tshark(capture, "frame.interface_name == \"b.nic0.host\" && frame.len == 5000 "
                             "&& udp.checksum.status == Good", "frame.number")

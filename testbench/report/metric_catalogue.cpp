@@ -81,10 +81,11 @@ std::vector<std::string> metric_names(const RunShape& shape) {
 std::string metric_catalogue_text(const std::vector<MetricDescription>& guest) {
     std::string text =
         "Metrics of a run, as they stand in result.json and in [[expect]]. <h> is a host, <i> the\n"
-        "number of a NIC, <l> a link. Counters count from the start of the run.\n\n";
+        "number of a NIC, <k> an interrupt line, <l> a link; then the unit, if a number alone "
+        "does\n"
+        "not say it. Counters count from the start of the run.\n\n";
     const auto add = [&](const std::string& name, const MetricDescription& row) {
-        text += fmt::format("{:<50} {}{}{}\n", name, row.description, row.unit.empty() ? "" : ", ",
-                            row.unit);
+        text += fmt::format("{:<50} {:<6} {}\n", name, row.unit, row.description);
     };
     for (const MetricDescription& row : metric_catalogue()) add(row.pattern, row);
     text +=

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
 
 namespace doorbell::scenario {
@@ -10,6 +11,27 @@ namespace {
 constexpr std::int64_t kHour_ms = 3'600'000;
 constexpr std::int64_t kMillion = 1'000'000;
 constexpr std::int64_t kManyNs = 10'000'000'000;
+constexpr std::size_t kColumns = 96;
+
+/// The words of a text in lines, each behind `indent` blanks.
+std::string wrapped(std::string_view text, std::size_t indent) {
+    std::string result(indent, ' ');
+    std::size_t column = indent;
+    while (!text.empty()) {
+        const std::string_view word = text.substr(0, text.find(' '));
+        if (column > indent && column + 1 + word.size() > kColumns) {
+            result += "\n" + std::string(indent, ' ');
+            column = indent;
+        } else if (column > indent) {
+            result += ' ';
+            column++;
+        }
+        result += word;
+        column += word.size();
+        text.remove_prefix(std::min(text.size(), word.size() + 1));
+    }
+    return result + "\n";
+}
 
 using T = KeyType;
 
@@ -20,10 +42,9 @@ const std::vector<SchemaSection>& schema_sections() {
         {"", "(top level)", "The tables of a scenario file.", false},
         {"scenario", "[scenario]", "What this is.", false},
         {"workload", "[workload]",
-         "Variables of your own. ${workload.KEY} stands for one in the arguments of applications, "
-         "in "
-         "[[verify]] and in the values of [[expect]]; --set workload.KEY=... changes it. ${out} is "
-         "the run's output folder, ${seed} its seed.",
+         "Variables of your own. ${workload.KEY} stands for one in the arguments of programs, in "
+         "settings, in [[verify]] and in the values of [[expect]]; --set workload.KEY=... changes "
+         "it. ${out} is the run's output folder, ${seed} its seed.",
          true},
         {"nic", "[nic]",
          "Parameters of every NIC by their dotted names; see `doorbell describe nic`. Unless "
@@ -213,7 +234,7 @@ std::string schema_text() {
         "  --set workload.bytes=1000  --set nic.phy.autonegotiation_ms=0\n"
         "  --set host.a.settings.driver.tx_ring=64  --set link.wire0.faults.loss_ppm=20000\n";
     for (const SchemaSection& section : schema_sections()) {
-        text += fmt::format("\n{}\n  {}\n", section.heading, section.description);
+        text += fmt::format("\n{}\n{}", section.heading, wrapped(section.description, 2));
         for (const SchemaKey& row : schema_keys()) {
             if (row.section != section.name) continue;
             std::string type = kTypes[static_cast<int>(row.type)];
@@ -225,8 +246,8 @@ std::string schema_text() {
             if (row.fallback != nullptr && *row.fallback != '\0') {
                 need = fmt::format(", default {}", row.fallback);
             }
-            text += fmt::format("    {:<15} {}{}\n                    {}\n", row.key, type, need,
-                                row.description);
+            text += fmt::format("    {:<15} {}{}\n{}", row.key, type, need,
+                                wrapped(row.description, 20));
         }
     }
     return text;
