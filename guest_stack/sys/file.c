@@ -61,10 +61,14 @@ void file_report_receive(const struct file* file) {
 /* lwIP itself tells only when half of the buffer is free, and then no sooner than with the next
  * acknowledgement: over a long way, half of the window would stay unused. */
 static void wake_writers(void) {
-    for (int i = 0; i < FILES_MAX && blocked_writers > 0; ++i) {
+    uint32_t left = blocked_writers; /* the search ends with the last of them */
+    for (int i = 0; i < FILES_MAX && left > 0; ++i) {
         struct file* file = &files[i];
-        if (file->used && file->writers.head != NULL &&
-            TCP_SND_BUF - file_send_used(file) >= TCP_SND_BUF / 3) {
+        if (!file->used || file->writers.head == NULL) {
+            continue;
+        }
+        --left;
+        if (TCP_SND_BUF - file_send_used(file) >= TCP_SND_BUF / 3) {
             file->writable = true;
             thread_wake_all(&file->writers);
         }
