@@ -66,6 +66,12 @@ void add_run(CLI::App& app, RunOptions& run) {
         ->allow_extra_args(false);
     sub.add_option("--seed", run.seed, "Of everything random in the run")
         ->type_name("N")
+        // Without this, -1 would be taken for 2^64 - 1.
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+                return text.find('-') == std::string::npos ? "" : "must not be negative";
+            },
+            ""))
         ->capture_default_str();
     sub.add_option("-j,--jobs", run.jobs, "Runs at the same time")
         ->type_name("N")

@@ -1,8 +1,11 @@
 // The program. SystemC's library has a main() of its own that calls sc_main; ours comes first and
 // lets SystemC in only in the process that runs a simulation.
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <string>
 #include <systemc>
+#include <vector>
 
 #include "testbench/cli/child_run_module.hpp"
 #include "testbench/cli/command_line.hpp"
@@ -10,6 +13,7 @@
 #include "testbench/cli/completion.hpp"
 #include "testbench/cli/run_command.hpp"
 #include "testbench/report/log.hpp"
+#include "testbench/scenario/diagnostic.hpp"
 
 namespace doorbell::cli {
 namespace {
@@ -38,12 +42,25 @@ log::Level level_of(int verbosity) {
     return verbosity == 1 ? log::Level::kInfo : log::Level::kDebug;
 }
 
+/// Says so when the first word is no subcommand: CLI11 would only ask for one.
+bool says_unknown_subcommand(CLI::App& app, const std::string& word) {
+    std::vector<std::string> names;
+    for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+    const bool known = std::find(names.begin(), names.end(), word) != names.end();
+    if (word.empty() || word[0] == '-' || known) return false;
+    std::cerr << "error: there is no subcommand '" << word << "'\n";
+    const std::string help = scenario::suggestion(word, names);
+    if (!help.empty()) std::cerr << "      = help: " << help << "\n";
+    return true;
+}
+
 int run_main(int argc, char** argv) {
     CommandLine line;
     const auto app = make_command_line(line);
     try {
         app->parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+        if (argc > 1 && says_unknown_subcommand(*app, argv[1])) return kUsageError;
         // Help and version are no errors; everything else is the user's.
         return app->exit(error) == 0 ? 0 : kUsageError;
     }

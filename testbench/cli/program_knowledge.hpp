@@ -27,6 +27,8 @@ public:
     [[nodiscard]] std::vector<std::string> metrics(
         const scenario::Scenario& scenario) const override;
     [[nodiscard]] std::string check_input(const std::string& name) const override;
+    [[nodiscard]] std::string check_output(const std::string& name) const override;
+    [[nodiscard]] bool same_file(const std::string& a, const std::string& b) const override;
 
     /// What an image counts; empty when it cannot be loaded.
     [[nodiscard]] std::vector<report::MetricDescription> guest_metrics(

@@ -70,6 +70,61 @@ class ExitCodes(Acceptance):
             self.assertEqual(done.returncode, 2, f"{arguments}: {done.stdout}{done.stderr}")
             self.assertTrue(done.stderr)
 
+    def test_2_for_an_unknown_subcommand_and_a_negative_seed(self):
+        self.assertIn("did you mean 'list'?", doorbell("lst").stderr)
+        done = doorbell("run", "ping", "--seed", "-1", "--out", str(self.folder / "o"))
+        self.assertEqual(done.returncode, 2, done.stdout)
+
+    def test_2_when_the_output_is_the_input_and_the_file_is_still_there(self):
+        mine = self.folder / "mine.bin"
+        mine.write_bytes(b"precious")
+        (self.folder / "symbolic").symlink_to(mine)
+        (self.folder / "hard").hardlink_to(mine)
+        for name in ("mine.bin", "symbolic", "hard", "../" + self.folder.name + "/mine.bin"):
+            done = doorbell("run", "tcp_file", "--set", f"workload.input={mine}", "--set",
+                            f"workload.output={self.folder / name}", "--out",
+                            str(self.folder / "o"))
+            self.assertEqual(done.returncode, 2, f"{name}: {done.stdout}")
+            self.assertIn("overwrite", done.stderr)
+            self.assertEqual(mine.read_bytes(), b"precious")
+
+    def test_2_for_an_output_of_an_earlier_run_that_this_one_would_overwrite(self):
+        out = self.folder / "o"
+        self.assertEqual(doorbell("run", "tcp_file", *SMALL, "--out", str(out)).returncode, 0)
+        before = (out / "received").read_bytes()
+        done = doorbell("run", "tcp_file", "--set", f"workload.input={out}/received", "--out",
+                        str(out))
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertEqual((out / "received").read_bytes(), before)
+
+    def test_2_for_files_that_cannot_be_used_and_set_is_shown_with_its_column(self):
+        os.mkfifo(self.folder / "pipe")
+        for key, name in (("input", "missing"), ("input", "pipe"), ("input", "."),
+                          ("output", "missing/x"), ("output", ".")):
+            argument = f"workload.{key}={self.folder / name}"
+            done = doorbell("run", "tcp_file", "--set", argument, "--out", str(self.folder / "o"))
+            self.assertEqual(done.returncode, 2, f"{argument}: {done.stdout}")
+            column = argument.index("=") + 2
+            self.assertIn(f"--set {argument}:{column}: error: ", done.stderr)
+        argument = "workload.count=many"
+        done = doorbell("check", "ping", "--set", argument)
+        self.assertIn(f"--set {argument}:16: error: ", done.stderr)
+
+    def test_2_for_a_report_that_cannot_be_written_and_nothing_runs(self):
+        out = self.folder / "o"
+        done = doorbell("run", "ping", "--junit", str(self.folder / "no/x.xml"), "--out", str(out))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("No such file or directory", done.stderr)
+        self.assertFalse(out.exists())
+
+    def test_2_for_an_empty_scenario_that_says_what_is_missing(self):
+        empty = self.folder / "empty.toml"
+        empty.write_text("")
+        done = doorbell("check", str(empty))
+        self.assertEqual(done.returncode, 2)
+        self.assertNotIn("cannot be read", done.stderr)
+        self.assertIn("needs", done.stderr)
+
     def test_2_for_a_mistake_in_the_scenario_and_nothing_runs(self):
         mine = self.scenario(('metric = "workload.identical"', 'metric = "workload.identcal"'))
         out = self.folder / "o"

@@ -52,10 +52,13 @@ std::vector<PlannedRun> plan(const RunOptions& options, const ProgramPaths& path
         for (std::size_t point = 0; point < read.points(); point++) {
             scenario::Diagnostics diagnostics;
             PlannedRun run{name, {}, file, {}, point, read.point(point)};
-            const scenario::RunSettings settings{"out", options.seed};
-            run.name = read.decode(point, settings, knowledge, diagnostics).name;
+            // The folder goes by the scenario's name, and ${out} is the folder: the second reading
+            // is the one that counts.
+            scenario::Diagnostics first;
+            run.name = read.decode(point, {"out", options.seed}, knowledge, first).name;
             run.folder =
                 run_folder(options, run.name, options.scenarios.size() > 1, read.points(), point);
+            (void)read.decode(point, {run.folder.string(), options.seed}, knowledge, diagnostics);
             if (!diagnostics.empty()) {
                 std::cerr << diagnostics.text();
                 good = false;
@@ -91,8 +94,18 @@ bool write_junit(const RunOptions& options, const json& results) {
     return false;
 }
 
+/// Whether the report can be written, found out before anything runs.
+bool junit_can_be_written(const RunOptions& options) {
+    if (options.junit.empty()) return true;
+    if (std::ofstream(options.junit, std::ios::app)) return true;
+    std::cerr << fmt::format("error: '{}' cannot be written: {}\n", options.junit,
+                             std::strerror(errno));
+    return false;
+}
+
 /// The parent's half: one process for each run.
 int run_all(const RunOptions& options, const ProgramPaths& paths) {
+    if (!junit_can_be_written(options)) return static_cast<int>(Verdict::kError);
     const std::vector<PlannedRun> runs = plan(options, paths);
     if (runs.empty()) return static_cast<int>(Verdict::kError);
     RunOptions child_options = options;

@@ -201,4 +201,20 @@ std::unique_ptr<guest_file> open_guest_file(const std::string& name, bool for_wr
     return open_path(name, for_writing, error);
 }
 
+std::string check_guest_output(const std::string& name) {
+    std::string error;
+    if (starts_with(name, kDiscard) || starts_with(name, kGenerate)) {
+        return open_guest_file(name, true, 1, error) == nullptr ? error : "";
+    }
+    if (name.empty()) return "the name is empty";
+    struct stat status = {};
+    if (::stat(name.c_str(), &status) == 0) {
+        if (S_ISDIR(status.st_mode)) return name + ": " + std::strerror(EISDIR);
+        return ::access(name.c_str(), W_OK) == 0 ? "" : name + ": " + std::strerror(errno);
+    }
+    const std::size_t slash = name.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : name.substr(0, slash + 1);
+    return ::access(folder.c_str(), W_OK | X_OK) == 0 ? "" : folder + ": " + std::strerror(errno);
+}
+
 }  // namespace doorbell

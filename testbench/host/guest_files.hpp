@@ -27,6 +27,9 @@ namespace doorbell {
 [[nodiscard]] std::unique_ptr<guest_file> open_guest_file(const std::string& name, bool for_writing,
                                                           std::uint64_t seed, std::string& error);
 
+/// What would keep a guest from writing the file; "" when nothing would. Creates nothing.
+[[nodiscard]] std::string check_guest_output(const std::string& name);
+
 /// "10M" to bytes; false when it is not a number with an optional suffix, or beyond 2^63.
 [[nodiscard]] bool parse_size(const std::string& text, std::uint64_t& size_bytes);
 

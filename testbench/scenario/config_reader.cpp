@@ -225,9 +225,10 @@ std::unique_ptr<ConfigNode> read_toml_file(const std::filesystem::path& path, So
                                            Diagnostics& diagnostics) {
     std::ifstream file(path, std::ios::binary);
     std::ostringstream text;
-    if (file) text << file.rdbuf();
-    if (!file || (text.tellp() <= 0 && !file.eof())) {
-        const bool folder = std::filesystem::is_directory(path);
+    const bool folder = std::filesystem::is_directory(path);
+    // An empty file leaves `text` failed, but not bad.
+    if (file && !folder) text << file.rdbuf();
+    if (!file.is_open() || folder || text.bad()) {
         sources.push_back({path.string(), false, {}});
         diagnostics.add({&sources.back(), 0, 0, 1}, "the scenario cannot be read",
                         folder ? "it is a folder" : std::strerror(errno));

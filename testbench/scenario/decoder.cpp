@@ -32,6 +32,7 @@ public:
         }
         for (const ConfigNode* node : file.tables("link")) decode_link(*node);
         for (const ConfigNode* node : file.tables("verify")) decode_verification(*node);
+        refuse_overwriting();
         for (const ConfigNode* node : file.tables("timeline")) decode_action(*node);
         std::stable_sort(scenario_.timeline.begin(), scenario_.timeline.end(),
                          [](const Action& a, const Action& b) { return a.at_ps < b.at_ps; });
@@ -58,7 +59,7 @@ private:
         for (const Leaf& leaf : leaves_of(table)) {
             std::string value;
             if (scalar_text(*leaf.value, value)) {
-                variables_.define("workload." + leaf.name, value, leaf.key_at);
+                variables_.define("workload." + leaf.name, value, leaf.key_at, leaf.value->at);
             } else {
                 diagnostics_.add(
                     leaf.value->at,
@@ -162,9 +163,32 @@ private:
             variables_.expand(reader.string("output"), reader.at("output"), diagnostics_);
         const std::string wrong = knowledge_.check_input(verification.input);
         if (reader.has("input") && !wrong.empty()) {
-            reader.error("input", fmt::format("'{}' cannot be read", verification.input), wrong);
+            diagnostics_.add(variables_.origin(reader.string("input"), reader.at("input")),
+                             fmt::format("'{}' cannot be read", verification.input), wrong);
         }
+        const Position at = variables_.origin(reader.string("output"), reader.at("output"));
+        // The run's own folder is made later.
+        const bool own = verification.output.rfind(run_.out_folder + "/", 0) == 0;
+        const std::string refused = own ? "" : knowledge_.check_output(verification.output);
+        if (reader.has("output") && !refused.empty()) {
+            diagnostics_.add(at, fmt::format("'{}' cannot be written", verification.output),
+                             refused);
+        }
+        output_at_.push_back(at);
         scenario_.verifications.push_back(std::move(verification));
+    }
+
+    /// An output is emptied before its input is read: the user's file would be gone.
+    void refuse_overwriting() {
+        for (std::size_t i = 0; i < output_at_.size(); i++) {
+            const std::string& output = scenario_.verifications[i].output;
+            for (const Verification& other : scenario_.verifications) {
+                if (!knowledge_.same_file(other.input, output)) continue;
+                diagnostics_.add(output_at_[i],
+                                 fmt::format("'{}' is the input '{}'", output, other.input),
+                                 "the run would overwrite it before it is read");
+            }
+        }
     }
 
     void decode_action(const ConfigNode& node) {
@@ -224,7 +248,8 @@ private:
             } else if (parse_real(expanded, number)) {
                 expectation.limit = number;
             } else {
-                reader.error("value", fmt::format("\"{}\" is no number", expanded));
+                diagnostics_.add(variables_.origin(*text, value.at),
+                                 fmt::format("\"{}\" is no number", expanded));
             }
         } else {
             reader.error("value",
@@ -283,6 +308,7 @@ private:
     Variables variables_;
     std::map<std::string, std::string> taken_;  ///< NIC to the link at its port.
     std::vector<std::string> metrics_;
+    std::vector<Position> output_at_;  ///< Of each verification.
     Scenario scenario_;
 };
 

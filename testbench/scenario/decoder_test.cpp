@@ -295,6 +295,16 @@ const Mistake kMistakes[] = {
      "   51 | input = \"${workload.input}\"\n"
      "      |         ^~~~~~~~~~~~~~~~~~~\n"
      "      = No such file or directory\n"},
+    {"OutputWhereNothingCanBeWritten", "${out}/received", "/missing/file",
+     "s.toml:52:10: error: '/missing/file' cannot be written\n"
+     "   52 | output = \"${workload.output}\"\n"
+     "      |          ^~~~~~~~~~~~~~~~~~~~\n"
+     "      = No such file or directory\n"},
+    {"OutputThatIsTheInput", "output = \"${out}/received\"", "output = \"${workload.input}\"",
+     "s.toml:52:10: error: 'generate:1000' is the input 'generate:1000'\n"
+     "   52 | output = \"${workload.output}\"\n"
+     "      |          ^~~~~~~~~~~~~~~~~~~~\n"
+     "      = the run would overwrite it before it is read\n"},
     {"NeitherValueNorOther", "value = 1\n", "\n",
      "s.toml:64:10: error: an expectation needs either 'value' or 'other'\n"
      "   64 | metric = \"workload.identical\"\n"

@@ -39,6 +39,12 @@ public:
     [[nodiscard]] std::string check_input(const std::string& name) const override {
         return name.find("missing") == std::string::npos ? "" : "No such file or directory";
     }
+    [[nodiscard]] std::string check_output(const std::string& name) const override {
+        return name.find("missing") == std::string::npos ? "" : "No such file or directory";
+    }
+    [[nodiscard]] bool same_file(const std::string& a, const std::string& b) const override {
+        return a == b;
+    }
 
 private:
     ImageContents image_{

@@ -236,7 +236,14 @@ void HostDecoder::decode_app(const ConfigNode& node, const ImageContents* image,
     } else if (image != nullptr && !app.argv.empty()) {
         const SyntaxMistake mistake =
             check_command(app.argv, arguments_of(image->apps, app.argv[0]));
-        if (!mistake.what.empty()) reader.error("run", mistake.what, {}, mistake.help);
+        if (!mistake.what.empty()) {
+            Position at = run->at;
+            for (std::size_t i = 0; i < words.size(); i++) {
+                const bool meant = mistake.what.find("'" + app.argv[i] + "'") != std::string::npos;
+                if (meant) at = variables_.origin(words[i], at);
+            }
+            diagnostics_.add(at, mistake.what, {}, mistake.help);
+        }
     }
     host.apps.push_back(std::move(app));
 }

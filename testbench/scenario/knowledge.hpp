@@ -38,6 +38,10 @@ public:
     [[nodiscard]] virtual std::vector<std::string> metrics(const Scenario& scenario) const = 0;
     /// "" when the file can be read as an input, else why not.
     [[nodiscard]] virtual std::string check_input(const std::string& name) const = 0;
+    /// "" when the file can be written as an output, else why not; nothing is created.
+    [[nodiscard]] virtual std::string check_output(const std::string& name) const = 0;
+    /// Whether two names lead to one file, through links as well.
+    [[nodiscard]] virtual bool same_file(const std::string& a, const std::string& b) const = 0;
 };
 
 }  // namespace doorbell::scenario

@@ -47,6 +47,25 @@ std::string Variables::expand(const std::string& text, const Position& at, Diagn
     }
 }
 
+Position Variables::origin(const std::string& text, const Position& at) const {
+    return origin(text, at, 0);
+}
+
+Position Variables::origin(const std::string& text, const Position& at, int depth) const {
+    const auto typed = [](const Position& p) { return p.source != nullptr && p.source->argument; };
+    std::size_t start = depth > kDeepest ? std::string::npos : text.find("${");
+    for (; start != std::string::npos; start = text.find("${", start + 2)) {
+        const std::size_t end = text.find('}', start);
+        if (end == std::string::npos) break;
+        const auto it = table_.find(text.substr(start + 2, end - start - 2));
+        if (it == table_.end()) continue;
+        if (typed(it->second.value_at)) return it->second.value_at;
+        const Position inner = origin(it->second.value, at, depth + 1);
+        if (typed(inner)) return inner;
+    }
+    return at;
+}
+
 void Variables::refuse_unused(Diagnostics& diagnostics) const {
     const auto typed = [](const auto& entry) {
         return entry.second.at.source != nullptr && entry.second.at.source->argument;
