@@ -93,6 +93,27 @@ class Determinism(Acceptance):
         self.assertIsNone(self.passes("ping").result["trace_hash"])
 
 
+class OwnImage(Acceptance):
+    """The example image has a driver of its own: a doorbell for every packet."""
+
+    def doorbells_and_packets(self, *arguments):
+        run = self.passes(*arguments, "--set", "host.a.image=eager_doorbell")
+        driver = "host.a.nic0.driver."
+        return run.metric(driver + "tx_doorbells"), run.metric(driver + "tx_packets")
+
+    def test_a_scenario_runs_with_the_image_and_shows_what_its_driver_does(self):
+        usual = self.passes("tcp_file", "--set", "workload.bytes=200000")
+        doorbells, packets = self.doorbells_and_packets(
+            "tcp_file", "--set", "workload.bytes=200000")
+        self.assertGreaterEqual(doorbells, packets)
+        self.assertLess(usual.metric("host.a.nic0.driver.tx_doorbells"), packets / 2)
+
+    def test_any_other_scenario_runs_with_it_too(self):
+        for scenario in ("ping", "udp_echo", "lossy_wire"):
+            doorbells, packets = self.doorbells_and_packets(scenario)
+            self.assertGreaterEqual(doorbells, packets, scenario)
+
+
 if __name__ == "__main__":
     subprocess.run(["tshark", "--version"], check=True, stdout=subprocess.DEVNULL)
     unittest.main(verbosity=2)

@@ -70,7 +70,11 @@ std::string headline(const json& result, const Painter& paint) {
                                         result["seed"].get<std::uint64_t>(), duration(simulated),
                                         duration(cpu)));
     }
-    return line + "\n";
+    line += "\n";
+    if (result["trace_hash"].is_string()) {
+        line += fmt::format("  trace_hash {}\n", result["trace_hash"].get<std::string>());
+    }
+    return line;
 }
 
 /// What a reader wants to know of every run, if the run has it.
