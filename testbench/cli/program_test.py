@@ -145,6 +145,12 @@ class ExitCodes(Acceptance):
         self.assertEqual(done.returncode, 2)
         self.assertIn("did you mean 'tcp_file'?", done.stderr)
 
+    def test_2_for_an_image_that_cannot_be_had_and_nothing_follows_from_it(self):
+        done = doorbell("check", "ping", "--set", "host.a.image=nothere")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("there is no guest image 'nothere'", done.stderr)
+        self.assertEqual(done.stderr.count("error:"), 1, done.stderr)
+
     def test_2_for_a_value_or_an_argument_the_guest_would_refuse(self):
         for setting, message in (("settings.driver.tx_ring=9", "it takes 8..4096, by 8"),
                                  ("workload.count=some", "'--count' must be a whole number")):

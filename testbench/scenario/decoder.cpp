@@ -37,6 +37,12 @@ public:
         std::stable_sort(scenario_.timeline.begin(), scenario_.timeline.end(),
                          [](const Action& a, const Action& b) { return a.at_ps < b.at_ps; });
         metrics_ = knowledge_.metrics(scenario_);
+        // An image that cannot be had has no metrics that could be missed: that it cannot is enough.
+        metrics_known_ = std::all_of(
+            scenario_.hosts.begin(), scenario_.hosts.end(), [this](const Host& host) {
+                std::string why;
+                return knowledge_.image(host.image, why) != nullptr;
+            });
         for (const ConfigNode* node : file.tables("expect")) decode_expectation(*node);
         variables_.refuse_unused(diagnostics_);
         return std::move(scenario_);
@@ -265,7 +271,7 @@ private:
         if (!reader.has(key)) return name;
         const bool exists = std::any_of(metrics_.begin(), metrics_.end(),
                                         [&](const auto& metric) { return matches(name, metric); });
-        if (!exists) {
+        if (!exists && metrics_known_) {
             std::string help = suggestion(name, metrics_);
             if (help.empty()) help = "`doorbell describe metrics` lists them";
             reader.error(key, fmt::format("no run of this scenario has a metric '{}'", name), {},
@@ -308,6 +314,7 @@ private:
     Variables variables_;
     std::map<std::string, std::string> taken_;  ///< NIC to the link at its port.
     std::vector<std::string> metrics_;
+    bool metrics_known_ = true;
     std::vector<Position> output_at_;  ///< Of each verification.
     Scenario scenario_;
 };
