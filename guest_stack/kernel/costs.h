@@ -47,7 +47,7 @@
     X(tx_batch, "kernel.tx_batch", 8, 1, 4096, "Packets sent with one doorbell at most")           \
     X(txqueuelen, "kernel.txqueuelen", 1000, 1, 65536, "Packets waiting for a stopped queue")      \
     X(backlog, "kernel.backlog", 1000, 1, 65536, "Frames waiting for the core lock")               \
-    X(rx_buffers, "kernel.rx_buffers", 4096, 16, 65536,                                            \
+    X(rx_buffers, "kernel.rx_buffers", 8192, 16, 65536,                                            \
       "Receive buffers per NIC, those in the ring and in sockets together")                        \
     X(rx_copybreak, "kernel.rx_copybreak", 256, 0, 2048,                                           \
       "Frames up to this size are copied, to keep their buffer for the ring")                      \

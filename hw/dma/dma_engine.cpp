@@ -53,7 +53,7 @@ DmaEngine::DmaEngine(const DmaParams& params, Timeline& timeline, HostPort& host
       tag_free_ps_(params.read_tags, 0),
       tags_free_task_([this] { pump_reads(); }),
       posted_task_([this] { push_posted_writes(); }) {
-    assert(params.read_tags >= 1 && params.read_tags <= kMaxTags);
+    assert(params.read_tags >= 1 && params.read_tags <= DmaParams::kMaxReadTags);
     slots_.reserve(params.read_tags);
     for (std::uint32_t i = 0; i < params.read_tags; i++) {
         slots_.push_back(std::make_unique<ReadSlot>(*this));
@@ -138,7 +138,7 @@ std::uint32_t DmaEngine::take_tags(std::uint32_t count) {
 
 void DmaEngine::wake_when_tags_are_free(std::uint32_t count) {
     // The `count` earliest, in order; a request takes few tags.
-    std::array<Picoseconds, kMaxTags> earliest;
+    std::array<Picoseconds, DmaParams::kMaxReadTags> earliest;
     std::uint32_t found = 0;
     for (const Picoseconds free_ps : tag_free_ps_) {
         // kNever: a read that has not met memory yet holds it; its completion looks again.

@@ -17,6 +17,8 @@
 namespace doorbell {
 
 struct DmaParams {
+    /// Tags are 5 bits of a request (extended tags are not enabled).
+    static constexpr std::uint32_t kMaxReadTags = 32;
     /// Outstanding read requests (TCTL.MULR). Each MRRS piece of a read takes one: 8 keep two full
     /// frames of three pieces under way, and a descriptor fetch of each direction besides, which
     /// covers the latency of a Gen1 x1 link (spec section 12: multiple outstanding reads).
@@ -66,8 +68,6 @@ public:
     void visit_metrics(MetricVisitor& visitor) const;
 
 private:
-    static constexpr std::uint32_t kMaxTags = 32;
-
     struct PendingRead {
         DmaRequest request;
         std::uint8_t* target;

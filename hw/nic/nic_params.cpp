@@ -136,7 +136,7 @@ constexpr NicParam kTable[] = {
         "dma.coalesce_posted_writes", "Writes submitted at one instant become visible together"),
     integer<kDma, &DmaParams::completion_timeout_ps, kMicrosecond>(
         "dma.completion_timeout_us", "us", 1, 1'000'000, "When a read that nobody answers ends"),
-    integer<kDma, &DmaParams::read_tags>("dma.read_tags", "", 1, 256,
+    integer<kDma, &DmaParams::read_tags>("dma.read_tags", "", 1, DmaParams::kMaxReadTags,
                                          "Read requests that may be outstanding"),
     choice<kIrq, &InterruptParams::u12_other_causes>(
         "irq.u12_other_causes", "six|eight",

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hw/nic/nic_bench_test.hpp"
+
 namespace doorbell {
 namespace {
 
@@ -103,6 +105,22 @@ TEST(NicParams, a_wrong_value_says_why_and_changes_nothing) {
     EXPECT_THAT(set("nvm.mac_address", std::string("01:00:00:82:57:40")), HasSubstr("group"));
     for (const NicParam& param : nic_param_table()) {
         EXPECT_EQ(get_nic_param(params, param), get_nic_param(NicParams{}, param));
+    }
+}
+
+TEST(NicParams, a_nic_lives_with_the_limits_of_every_parameter) {
+    for (const NicParam& param : nic_param_table()) {
+        if (param.kind != NicParamKind::kInteger && param.kind != NicParamKind::kPowerOfTwo)
+            continue;
+        for (const std::int64_t value : {param.minimum, param.maximum}) {
+            NicParams params = nic_test::NicBench::quick();
+            // Whether the least of a power of two is 0 or 1 is the table's affair.
+            if (!set_nic_param(params, param.name, value).empty()) continue;
+            nic_test::NicBench bench(params);
+            bench.enable();
+            bench.timeline.advance_by(milliseconds(3));
+            EXPECT_EQ(bench.nic.config_read(0, 4), 0x10d38086u) << param.name << " = " << value;
+        }
     }
 }
 

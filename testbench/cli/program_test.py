@@ -110,6 +110,13 @@ class ExitCodes(Acceptance):
         done = doorbell("check", "ping", "--set", argument)
         self.assertIn(f"--set {argument}:16: error: ", done.stderr)
 
+    def test_2_for_two_runs_that_would_share_a_folder(self):
+        mine = self.scenario(('name = "tcp_file"', 'name = "ping"'))
+        for second in ("ping", mine):
+            done = doorbell("run", "ping", second, "--out", str(self.folder / "o"))
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn("evidence", done.stderr)
+
     def test_2_for_a_report_that_cannot_be_written_and_nothing_runs(self):
         out = self.folder / "o"
         done = doorbell("run", "ping", "--junit", str(self.folder / "no/x.xml"), "--out", str(out))

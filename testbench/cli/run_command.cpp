@@ -64,6 +64,16 @@ std::vector<PlannedRun> plan(const RunOptions& options, const ProgramPaths& path
                 good = false;
                 break;
             }
+            const auto same = [&](const PlannedRun& other) { return other.folder == run.folder; };
+            if (std::any_of(runs.begin(), runs.end(), same)) {
+                std::cerr << fmt::format(
+                    "error: two runs would leave their evidence in '{}': '{}' is named twice, or "
+                    "two "
+                    "scenarios have one name\n",
+                    run.folder.string(), run.name);
+                good = false;
+                break;
+            }
             runs.push_back(std::move(run));
         }
     }
