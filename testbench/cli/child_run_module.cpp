@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 
@@ -32,6 +33,17 @@ std::string resolved_text(const scenario::ScenarioFile& file, std::size_t point,
         text += fmt::format("#   {} = {}\n", param.name, to_string(get_nic_param(defaults, param)));
     }
     return text;
+}
+
+/// An output an earlier run left must not be taken for this one's: were nothing written, it would
+/// be compared, and found good. What is no plain file (a link, /dev/null) is left alone.
+void remove_old_outputs(const scenario::Scenario& scenario) {
+    namespace fs = std::filesystem;
+    for (const scenario::Verification& verification : scenario.verifications) {
+        std::error_code ignored;
+        const fs::path output = verification.output;
+        if (fs::is_regular_file(fs::symlink_status(output, ignored))) fs::remove(output, ignored);
+    }
 }
 
 void describe_run(RunResult& result, const PlannedRun& run, const RunOptions& options,
@@ -88,6 +100,7 @@ int child_run(const RunOptions& options, const ProgramPaths& paths) {
     const std::filesystem::path folder = options.out;
     std::ofstream(folder / "resolved.toml") << resolved_text(file, options.point, options.seed);
     result.artifacts["configuration"] = "resolved.toml";
+    remove_old_outputs(scenario);
     Simulation simulation(scenario, simulation_options, paths);
     simulation.run(result);
     progress.reset();

@@ -63,6 +63,16 @@ class ExitCodes(Acceptance):
         self.assertEqual(run.metric("workload.identical"), 0)
         self.assertIn("shorter", run.stderr)
 
+    def test_1_when_only_an_earlier_run_wrote_the_output(self):
+        out = str(self.folder / "o")
+        self.assertEqual(doorbell("run", "tcp_file", *SMALL, "--out", out).returncode, 0)
+        mine = self.scenario(
+            ('run = "tcp_send --to 10.0.0.2 --port 5001', 'run = "ping --to 10.0.0.2"#'),
+            ('run = "tcp_receive --port 5001', 'run = "udp_echo_server --port 7"#'))
+        done = doorbell("run", mine, *SMALL, "--out", out)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("received", done.stdout)
+
     def test_2_for_usage(self):
         for arguments in (("run",), ("run", "ping", "--seed", "x"), ("frobnicate",), ("run", "ping",
                           "--capture", "most"), ("regs", "TDTX"), ("describe", "pnig")):
@@ -106,6 +116,10 @@ class ExitCodes(Acceptance):
             self.assertEqual(done.returncode, 2, f"{argument}: {done.stdout}")
             column = argument.index("=") + 2
             self.assertIn(f"--set {argument}:{column}: error: ", done.stderr)
+        argument = "sweep.workload.bytes=[1, 2]"
+        done = doorbell("check", "tcp_file", "--set", argument)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("a sweep cannot be set", done.stderr)
         argument = "workload.count=many"
         done = doorbell("check", "ping", "--set", argument)
         self.assertIn(f"--set {argument}:16: error: ", done.stderr)
@@ -116,6 +130,12 @@ class ExitCodes(Acceptance):
             done = doorbell("run", "ping", second, "--out", str(self.folder / "o"))
             self.assertEqual(done.returncode, 2, done.stdout)
             self.assertIn("evidence", done.stderr)
+
+    def test_2_for_a_folder_where_the_evidence_has_no_place(self):
+        (self.folder / "o/result.json/x").mkdir(parents=True)
+        done = doorbell("run", "ping", "--out", str(self.folder / "o"))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("result.json", done.stderr)
 
     def test_2_for_a_report_that_cannot_be_written_and_nothing_runs(self):
         out = self.folder / "o"

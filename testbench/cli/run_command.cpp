@@ -89,7 +89,13 @@ bool prepare_folder(const std::filesystem::path& folder) {
                                  error.message());
         return false;
     }
-    for (const char* name : kEvidenceFiles) std::filesystem::remove(folder / name, error);
+    for (const char* name : kEvidenceFiles) {
+        std::filesystem::remove(folder / name, error);
+        if (!error) continue;
+        std::cerr << fmt::format("error: cannot remove '{}' of an earlier run: {}\n",
+                                 (folder / name).string(), error.message());
+        return false;
+    }
     return true;
 }
 

@@ -37,9 +37,10 @@ public:
         std::stable_sort(scenario_.timeline.begin(), scenario_.timeline.end(),
                          [](const Action& a, const Action& b) { return a.at_ps < b.at_ps; });
         metrics_ = knowledge_.metrics(scenario_);
-        // An image that cannot be had has no metrics that could be missed: that it cannot is enough.
-        metrics_known_ = std::all_of(
-            scenario_.hosts.begin(), scenario_.hosts.end(), [this](const Host& host) {
+        // An image that cannot be had has no metrics that could be missed: that it cannot is
+        // enough.
+        metrics_known_ =
+            std::all_of(scenario_.hosts.begin(), scenario_.hosts.end(), [this](const Host& host) {
                 std::string why;
                 return knowledge_.image(host.image, why) != nullptr;
             });

@@ -42,6 +42,11 @@ void ScenarioFile::apply(const std::vector<std::string>& sets) {
     for (const std::string& set : sets) {
         apply_set(*root_, set, sources_, diagnostics_);
         forget(set.substr(0, set.find('=')));
+        // The file's own sweep was taken out above: this one came with the argument.
+        if (const auto late = take_key(*root_, "sweep")) {
+            diagnostics_.add(late->at, "a sweep cannot be set",
+                             "it stands in the scenario file; --set gives a key one value");
+        }
     }
 }
 
