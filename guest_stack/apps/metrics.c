@@ -237,7 +237,7 @@ static const struct field kNic[] = {
 
 #define DRIVER(field) offsetof(struct nic_counters, field)
 static const struct field kDriver[] = {
-    {"tx_packets", DRIVER(tx_packets), "Packets described"},
+    {"tx_packets", DRIVER(tx_packets), "Packets the chip has given back as sent"},
     {"tx_bytes", DRIVER(tx_bytes), "Their bytes"},
     {"tx_descriptors", DRIVER(tx_descriptors), "Descriptors written"},
     {"tx_doorbells", DRIVER(tx_doorbells), "Writes of TDT"},

@@ -30,8 +30,9 @@ RunEvidence::RunEvidence(EventHub& hub, const Timeline& timeline, const Evidence
     if (options.capture != Capture::kNone) {
         capture_ = std::make_unique<report::WireCapture>(
             options.folder / kCaptureFile, timeline,
-            "doorbell: every frame stands here at both ends of its link; choose one with "
-            "frame.interface_name");
+            "doorbell: every frame stands here at both ends of its link, which TCP analysis takes "
+            "for retransmissions; for one end: tshark -r wire.pcapng -w a.pcapng -Y "
+            "'frame.interface_name==\"a.nic0\"'");
     }
     if (options.capture == Capture::kAll) {
         host_capture_ = std::make_unique<report::HostCapture>(*capture_, hub);
