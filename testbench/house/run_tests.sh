@@ -32,10 +32,9 @@ PY
     passed_total=$((passed_total + executed - failed))
     failed_total=$((failed_total + failed))
     skipped_total=$((skipped_total + skipped))
-    if ((skipped > 0)); then say "SKIPPED: $skipped tests of build/$preset did not run"; fi
-    if ((executed + skipped != registered)); then
-        say "build/$preset: $registered tests are registered, only $executed ran"
-        failed_total=$((failed_total + registered - executed - skipped))
+    if ((executed != registered)); then
+        say "build/$preset: $registered tests are registered, only $executed ran ($skipped skipped)"
+        failed_total=$((failed_total + registered - executed))
     elif ((status != 0 && failed == 0)); then
         failed_total=$((failed_total + 1))
     fi
