@@ -124,6 +124,25 @@ private:
                                  fmt::format("'{}' is already an end of '{}'", link.end_names[i],
                                              taken_[link.end_names[i]]),
                                  "a NIC has one port");
+            } else if (i == 1) {
+                refuse_equal_addresses(end, link);
+            }
+        }
+    }
+
+    /// Two stations on one wire cannot have one address: ARP would find whoever answers first.
+    void refuse_equal_addresses(const ConfigNode& end, const Link& link) {
+        if (scenario_.hosts.empty() || taken_.count(link.end_names[0]) == 0) return;
+        for (const Interface& a : scenario_.hosts[link.ends[0].host].interfaces) {
+            for (const Interface& b : scenario_.hosts[link.ends[1].host].interfaces) {
+                if (a.nic != link.ends[0].nic || b.nic != link.ends[1].nic) continue;
+                if (a.address != b.address) continue;
+                diagnostics_.add(
+                    end.at,
+                    fmt::format("'{}' and '{}' have the same address {}.{}.{}.{}",
+                                link.end_names[0], link.end_names[1], a.address >> 24,
+                                a.address >> 16 & 255, a.address >> 8 & 255, a.address & 255),
+                    "the two ends of a link are two stations");
             }
         }
     }

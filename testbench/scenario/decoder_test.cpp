@@ -241,6 +241,11 @@ const Mistake kMistakes[] = {
      "   43 | ends = [\"a.nic0\", \"a.nic0\"]\n"
      "      |                   ^~~~~~~~\n"
      "      = a NIC has one port\n"},
+    {"OneAddressTwice", "\"10.0.0.2/24\"", "\"10.0.0.1/24\"",
+     "s.toml:43:19: error: 'a.nic0' and 'b.nic0' have the same address 10.0.0.1\n"
+     "   43 | ends = [\"a.nic0\", \"b.nic0\"]\n"
+     "      |                   ^~~~~~~~\n"
+     "      = the two ends of a link are two stations\n"},
     {"UnknownLink", "link = \"wire0\"", "link = \"wire1\"",
      "s.toml:57:8: error: there is no link 'wire1'\n"
      "   57 | link = \"wire1\"\n"
