@@ -1,7 +1,8 @@
 # The two tiers of tests; sourced by ./doorbell.
 #
 # ./doorbell test          g++ release and ASan+UBSan: unit, floors, freshness, short scenarios
-# ./doorbell test --full   also: clang build with equal hashes, a 200 MB file, long fuzzing
+# ./doorbell test --full   also: clang build with equal hashes, a 200 MB file, cost of events; builds
+#                          the fuzzers, which are run by hand (docs/plan.md)
 # ./doorbell test ... -- -R NAME   what follows goes to ctest
 
 passed_total=0
@@ -50,7 +51,7 @@ run_tests() {
             break
             ;;
         -h | --help)
-            sed -n '3,5p' "$root/testbench/house/run_tests.sh" | sed 's/^# //'
+            sed -n '3,7p' "$root/testbench/house/run_tests.sh" | sed 's/^# //'
             exit 0
             ;;
         *)
