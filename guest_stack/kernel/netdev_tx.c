@@ -117,8 +117,10 @@ int netdev_transmit(struct netdev* dev, struct tx_request* request) {
         return enqueue(dev, request);
     }
     if (to_ring(dev, request) == -NIC_ENOSPC) {
+        /* In the queue before the flush lets softirqs run: one that wakes the queue must find it. */
+        const int result = enqueue(dev, request);
         netdev_flush(dev);
-        return enqueue(dev, request);
+        return result;
     }
     if (dev->pending >= costs.tx_batch || dev->stopped) {
         netdev_flush(dev);

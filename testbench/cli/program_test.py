@@ -251,7 +251,7 @@ class Output(Acceptance):
         self.assertEqual(run.code, 1, run.explain())
         self.assertEqual([r["verdict"] for r in run.result], ["fail", "pass"] * 4)
         segments = [r["settings"]["workload.segments"] for r in run.result]
-        self.assertEqual(segments, ["1", "1", "2", "2", "8", "8", "31", "31"])
+        self.assertEqual(segments, ["1", "1", "2", "2", "8", "8", "32", "32"])
 
     def test_the_runs_of_a_sweep_do_not_depend_on_the_number_of_jobs(self):
         hashes = []
