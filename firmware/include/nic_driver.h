@@ -29,6 +29,9 @@ extern "C" {
 #define NIC_MAX_RING 4096u
 #endif
 #define NIC_MAX_SEGMENTS 32u
+/* A segment takes a descriptor for each of these; the descriptor's buffer must fit the transmit
+ * FIFO beside what is being sent (section 6.2). */
+#define NIC_TX_DESCRIPTOR_BYTES 8192u
 
 struct nic_config {
     uint32_t tx_ring; /* descriptors: multiple of 8, 8..4096 */
@@ -53,6 +56,14 @@ struct nic_config {
 };
 /* Sensible defaults: MSI-X, 256 descriptors, offloads on. */
 void nic_config_default(struct nic_config* config);
+/* What nic_open asks of a configuration, without a device. 0; or -NIC_EINVAL, and which member of
+ * the struct it is, by its name, which other one it depends on (NULL: none), and why. */
+struct nic_config_demand {
+    const char* field;
+    const char* other;
+    const char* why;
+};
+int nic_config_check(const struct nic_config* config, struct nic_config_demand* unmet);
 
 /* What a caller wants sent. Segments stay untouched until nic_tx_clean reports the cookie. */
 struct nic_segment {

@@ -211,24 +211,48 @@ static bool nic_buffer_valid(uint32_t bytes) {
     return bytes == 2048u || bytes == 4096u || bytes == 8192u || bytes == 16384u;
 }
 
-static int nic_config_check(const struct nic_config* c) {
+static int nic_config_range(const struct nic_config* c, struct nic_config_demand* unmet) {
     const uint32_t threshold_max = NIC_RXDCTL_PTHRESH_MASK;
-    if (!nic_ring_valid(c->tx_ring) || !nic_ring_valid(c->rx_ring)) return -NIC_EINVAL;
-    if (!nic_buffer_valid(c->rx_buffer_bytes)) return -NIC_EINVAL;
-    /* 9728 bytes is the longest frame of the part (section 7.1), header and FCS included. */
-    if (c->mtu_bytes < 68u || c->mtu_bytes > 9728u - 22u) return -NIC_EINVAL;
-    if (c->itr > NIC_EITR_INTERVAL_MASK) return -NIC_EINVAL;
-    if (c->rdtr > NIC_RDTR_DELAY_MASK || c->radv > NIC_RADV_DELAY_MASK) return -NIC_EINVAL;
-    if (c->tidv > NIC_TIDV_DELAY_MASK || c->tadv > NIC_TADV_DELAY_MASK) return -NIC_EINVAL;
-    if (c->rx_pthresh > threshold_max || c->rx_hthresh > threshold_max ||
-        c->rx_wthresh > threshold_max || c->tx_pthresh > threshold_max ||
-        c->tx_hthresh > threshold_max || c->tx_wthresh > threshold_max) {
+    const struct {
+        const char* field;
+        bool valid;
+        const char* why;
+    } rows[] = {
+        {"tx_ring", nic_ring_valid(c->tx_ring), "a ring has 8..4096 descriptors, by 8"},
+        {"rx_ring", nic_ring_valid(c->rx_ring), "a ring has 8..4096 descriptors, by 8"},
+        {"rx_buffer_bytes", nic_buffer_valid(c->rx_buffer_bytes),
+         "RCTL knows 2048, 4096, 8192 and 16384"},
+        /* 9728 bytes is the longest frame of the part (section 7.1), header and FCS included. */
+        {"mtu_bytes", c->mtu_bytes >= 68u && c->mtu_bytes <= 9728u - 22u, "it must be 68..9706"},
+        {"itr", c->itr <= NIC_EITR_INTERVAL_MASK, "EITR has 16 bits"},
+        {"rdtr", c->rdtr <= NIC_RDTR_DELAY_MASK, "RDTR has 16 bits"},
+        {"radv", c->radv <= NIC_RADV_DELAY_MASK, "RADV has 16 bits"},
+        {"tidv", c->tidv <= NIC_TIDV_DELAY_MASK, "TIDV has 16 bits"},
+        {"tadv", c->tadv <= NIC_TADV_DELAY_MASK, "TADV has 16 bits"},
+        {"rx_pthresh", c->rx_pthresh <= threshold_max, "a threshold has 6 bits"},
+        {"rx_hthresh", c->rx_hthresh <= threshold_max, "a threshold has 6 bits"},
+        {"rx_wthresh", c->rx_wthresh <= threshold_max, "a threshold has 6 bits"},
+        {"tx_pthresh", c->tx_pthresh <= threshold_max, "a threshold has 6 bits"},
+        {"tx_hthresh", c->tx_hthresh <= threshold_max, "a threshold has 6 bits"},
+        {"tx_wthresh", c->tx_wthresh <= threshold_max, "a threshold has 6 bits"},
+        {"tx_report_every", c->tx_report_every != 0, "somebody must ask for status"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].valid) continue;
+        *unmet = (struct nic_config_demand){rows[i].field, NULL, rows[i].why};
         return -NIC_EINVAL;
     }
-    if (!c->tx_report_every) return -NIC_EINVAL;
-    /* Without the timer nothing would ever write back the last few (section 5.5). */
-    if (c->tx_wthresh > 1u && !c->tidv) return -NIC_EINVAL;
     return 0;
+}
+
+int nic_config_check(const struct nic_config* c, struct nic_config_demand* unmet) {
+    const int error = nic_config_range(c, unmet);
+    if (error || c->tx_wthresh <= 1u || c->tidv) return error;
+    *unmet = (struct nic_config_demand){
+        "tx_wthresh", "tidv",
+        "above 1 it needs driver.tidv: without its timer nothing would ever write back the last "
+        "few (section 5.5)"};
+    return -NIC_EINVAL;
 }
 
 /* From silence to traffic: what the rings, the filters and the link need, interrupts last. */
@@ -254,8 +278,12 @@ static int nic_start_hardware(struct nic_device* dev) {
 int nic_open(struct nic_device* dev, const struct nic_config* config) {
     if (dev->state == NIC_STATE_NONE) return -NIC_ENODEV;
     if (dev->state != NIC_STATE_PROBED || dev->tx.returning) return -NIC_EBUSY;
-    int error = nic_config_check(config);
-    if (error) return error;
+    struct nic_config_demand unmet = {NULL, NULL, NULL};
+    int error = nic_config_check(config, &unmet);
+    if (error) {
+        nic_log(dev, 0, unmet.why);
+        return error;
+    }
     dev->config = *config;
 
     error = nic_tx_alloc(dev);

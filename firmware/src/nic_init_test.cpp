@@ -144,7 +144,31 @@ TEST_F(NicInit, OpenRefusesAnImpossibleConfiguration) {
     EXPECT_TRUE(refused([](nic_config& c) { c.tx_report_every = 0; }));
     EXPECT_TRUE(refused([](nic_config& c) { c.rx_pthresh = 64; }));
     EXPECT_TRUE(refused([](nic_config& c) { c.tx_wthresh = 4; })) << "without TIDV";
+    EXPECT_NE(chip.messages.back().find("driver.tidv"), std::string::npos);
     config = good;
+}
+
+TEST(NicConfig, WhatCannotBeIsNamedWithItsReason) {
+    nic_config good;
+    nic_config_default(&good);
+    nic_config_demand unmet{};
+    EXPECT_EQ(nic_config_check(&good, &unmet), 0);
+    const auto named = [&](auto change) {
+        nic_config config = good;
+        change(config);
+        unmet = {};
+        EXPECT_EQ(nic_config_check(&config, &unmet), -NIC_EINVAL);
+        EXPECT_TRUE(unmet.why);
+        return std::string(unmet.field) + (unmet.other ? std::string(" ") + unmet.other : "");
+    };
+    EXPECT_EQ(named([](nic_config& c) { c.tx_ring = 12; }), "tx_ring");
+    EXPECT_EQ(named([](nic_config& c) { c.rx_buffer_bytes = 6144; }), "rx_buffer_bytes");
+    EXPECT_EQ(named([](nic_config& c) { c.radv = 0x10000; }), "radv");
+    EXPECT_EQ(named([](nic_config& c) { c.tx_hthresh = 64; }), "tx_hthresh");
+    EXPECT_EQ(named([](nic_config& c) { c.tx_wthresh = 2; }), "tx_wthresh tidv");
+    good.tidv = 1;
+    good.tx_wthresh = 63;
+    EXPECT_EQ(nic_config_check(&good, &unmet), 0);
 }
 
 TEST_F(NicInit, OpenIsRefusedTwice) {

@@ -3,8 +3,6 @@
 #include "nic_internal.h"
 
 #define NIC_TX_QUEUE 0u
-/* A descriptor's buffer must fit the transmit FIFO beside what is being sent (section 6.2). */
-#define NIC_TX_DESCRIPTOR_BYTES 8192u
 #define NIC_TX_SHORTEST 17u     /* below, the part cannot pad safely (section 6.2) */
 #define NIC_TX_HEADER_BYTES 18u /* Ethernet with a VLAN tag */
 #define NIC_TX_FCS_BYTES 4u

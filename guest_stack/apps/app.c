@@ -1,11 +1,11 @@
 #include "guest_stack/apps/app.h"
 
+#include <lwip/opt.h>
+#include <lwip/prot/ip4.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "guest_stack/port/route.h"
 
 void app_log(const struct app* app, int level, const char* format, ...) {
     char text[400];
@@ -67,96 +67,55 @@ struct latency* app_latency(struct app* app) {
 /* --- arguments
  * --------------------------------------------------------------------------------------- */
 
-static const struct option* option_find(const struct option* options, const char* name) {
-    for (const struct option* option = options; option->name != NULL; ++option) {
-        if (strcmp(option->name, name) == 0) {
-            return option;
-        }
+bool app_arguments(const struct app_type* type, const struct guest_app* command,
+                   const struct guest_config* config, uint32_t nic_count, void* arguments,
+                   struct app_demand* unmet) {
+    *unmet = (struct app_demand){0};
+    if (type->arguments_bytes != 0) {
+        memcpy(arguments, type->defaults, type->arguments_bytes);
     }
-    return NULL;
+    return options_parse(type->options, command->argc, command->argv, arguments, unmet->what,
+                         sizeof unmet->what) &&
+           (type->check == NULL || type->check(arguments, config, nic_count, unmet));
 }
 
-static bool parse_number(const char* text, uint64_t* value) {
-    uint64_t result = 0;
-    if (*text == '\0') {
-        return false;
+bool app_check_nic(uint64_t nic, uint32_t nic_count, struct app_demand* unmet) {
+    if (nic < nic_count) {
+        return true;
     }
-    for (; *text != '\0'; ++text) {
-        if (*text < '0' || *text > '9' || result > (UINT64_MAX - 9) / 10) {
-            return false;
-        }
-        result = result * 10 + (uint64_t)(*text - '0');
-    }
-    *value = result;
-    return true;
-}
-
-static bool option_set(const struct app* app, const struct option* option, const char* text) {
-    uint64_t number = 0;
-    switch (option->kind) {
-        case OPTION_TEXT:
-            *(const char**)option->value = text;
-            return true;
-        case OPTION_ADDRESS:
-            if (route_parse_address(text, option->value)) {
-                return true;
-            }
-            app_log(app, GUEST_LOG_ERROR, "%s takes an IPv4 address, not '%s'", option->name, text);
-            return false;
-        case OPTION_PORT:
-            if (parse_number(text, &number) && number >= 1 && number <= 65535) {
-                *(uint16_t*)option->value = (uint16_t)number;
-                return true;
-            }
-            app_log(app, GUEST_LOG_ERROR, "%s takes a port, 1..65535, not '%s'", option->name,
-                    text);
-            return false;
-        case OPTION_NUMBER:
-            if (parse_number(text, &number) && number >= option->minimum &&
-                number <= option->maximum) {
-                *(uint64_t*)option->value = number;
-                return true;
-            }
-            app_log(app, GUEST_LOG_ERROR, "%s takes a number, %llu..%llu, not '%s'", option->name,
-                    (unsigned long long)option->minimum, (unsigned long long)option->maximum, text);
-            return false;
-    }
+    unmet->option = "--nic";
+    (void)snprintf(unmet->what, sizeof unmet->what, "--nic %llu: there is no such NIC",
+                   (unsigned long long)nic);
+    (void)snprintf(unmet->why, sizeof unmet->why, "the host has %u, counted from 0", nic_count);
     return false;
 }
 
-bool app_options(const struct app* app, const struct option* options) {
-    const int argc = app->config->argc;
-    const char* const* argv = app->config->argv;
-    uint64_t seen = 0;
-    for (int i = 1; i < argc; i += 2) {
-        const struct option* option = option_find(options, argv[i]);
-        if (option == NULL) {
-            app_log(app, GUEST_LOG_ERROR, "there is no option '%s'; usage: %s %s", argv[i],
-                    app->type->name, app->type->arguments);
-            return false;
+bool app_check_datagram(uint32_t to, uint64_t payload_bytes, uint64_t size,
+                        const struct guest_config* config, struct app_demand* unmet) {
+    uint32_t mtu = 0;
+    for (uint32_t i = 0; i < config->interface_count; ++i) {
+        const struct guest_interface* interface = &config->interfaces[i];
+        if (interface->address == to) {
+            return true; /* stays inside */
         }
-        const uint64_t bit = (uint64_t)1 << (option - options);
-        if ((seen & bit) != 0) {
-            app_log(app, GUEST_LOG_ERROR, "%s is given twice", argv[i]);
-            return false;
-        }
-        seen |= bit;
-        if (i + 1 == argc) {
-            app_log(app, GUEST_LOG_ERROR, "%s needs a value", argv[i]);
-            return false;
-        }
-        if (!option_set(app, option, argv[i + 1])) {
-            return false;
-        }
+        mtu = interface->mtu_bytes > mtu ? interface->mtu_bytes : mtu;
     }
-    for (const struct option* option = options; option->name != NULL; ++option) {
-        if (option->required && (seen >> (option - options) & 1u) == 0) {
-            app_log(app, GUEST_LOG_ERROR, "%s is missing; usage: %s %s", option->name,
-                    app->type->name, app->type->arguments);
-            return false;
-        }
+    if (mtu <= IP_HLEN) {
+        return true; /* no way out: that shows by itself */
     }
-    return true;
+    /* All fragments but the last have a multiple of 8 bytes (RFC 791); lwIP collects this many. */
+    const uint64_t last = mtu - IP_HLEN;
+    const uint64_t most = (IP_REASS_MAX_PBUFS - 1) * (last & ~(uint64_t)7) + last;
+    if (payload_bytes <= most) {
+        return true;
+    }
+    unmet->option = "--size";
+    (void)snprintf(unmet->what, sizeof unmet->what, "--size %llu: more than %u fragments",
+                   (unsigned long long)size, IP_REASS_MAX_PBUFS);
+    (void)snprintf(unmet->why, sizeof unmet->why,
+                   "lwIP puts no more together; with an mtu_bytes of %u it takes %llu at most", mtu,
+                   (unsigned long long)(most - (payload_bytes - size)));
+    return false;
 }
 
 /* --- what several have in common

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "guest_stack/apps/option.h"
 #include "guest_stack/kernel/kernel.h"
 #include "guest_stack/kernel/latency.h"
 #include "guest_stack/kernel/thread.h"
@@ -14,36 +15,46 @@
 struct app;
 struct app_block;
 
-enum option_kind {
-    OPTION_ADDRESS, /* uint32_t, host byte order */
-    OPTION_PORT,    /* uint16_t */
-    OPTION_NUMBER,  /* uint64_t */
-    OPTION_TEXT     /* const char* */
+/* What an application asks of the host it is to run on, and the host does not have. */
+struct app_demand {
+    const char* option;  /* the one to blame: "--size" */
+    const char* setting; /* or the setting: "driver.vlan_strip"; NULL: none */
+    uint32_t nic;        /* whose setting */
+    char what[160];      /* "--vlan 5 cannot be inserted" */
+    char why[160];       /* "nic0.driver.vlan_strip is false" */
 };
-
-struct option {
-    const char* name; /* "--to" */
-    enum option_kind kind;
-    bool required;
-    uint64_t minimum, maximum; /* of a number */
-    void* value;
-};
-
-/* Fills the values of `options` (ended by a null name) from the application's arguments. False,
- * with a log line that says what is wrong: unknown option, missing value, not a number, ... */
-bool app_options(const struct app* app, const struct option* options);
 
 struct app_type {
     const char* name;
-    const char* arguments;
     const char* description;
+    const struct option* options; /* ended by OPTION_END */
+    const void* defaults;         /* of the arguments: a struct that the options' offsets are in */
+    size_t arguments_bytes;
     int (*run)(struct app* app); /* 0 is success, else negative errno */
+    /* What no option's own range can say, since it depends on the others, on interfaces or on
+     * settings. True when all is well. Asked before the run, too, of an image that was never
+     * started: it looks at its arguments only. NULL: no such demand. */
+    bool (*check)(const void* arguments, const struct guest_config* config, uint32_t nic_count,
+                  struct app_demand* unmet);
 };
+
+/* The arguments of a command over the defaults, into `arguments` (arguments_bytes of memory), and
+ * all that is checked of them. False with `unmet`, whose `what` may be all there is. */
+bool app_arguments(const struct app_type* type, const struct guest_app* command,
+                   const struct guest_config* config, uint32_t nic_count, void* arguments,
+                   struct app_demand* unmet);
+/* False when the host has no NIC `nic`. */
+bool app_check_nic(uint64_t nic, uint32_t nic_count, struct app_demand* unmet);
+/* False when lwIP could not put the fragments of a datagram together again: IP payload of
+ * `payload_bytes`, `size` of which --size asked for, to another host. */
+bool app_check_datagram(uint32_t to, uint64_t payload_bytes, uint64_t size,
+                        const struct guest_config* config, struct app_demand* unmet);
 
 struct app {
     const struct app_type* type;
     uint32_t index;
     const struct guest_app* config;
+    const void* arguments; /* what the type's defaults point to, with what was given */
     struct thread* thread;
     bool done; /* the host has been told */
     struct app_block* blocks;

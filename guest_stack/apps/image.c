@@ -15,9 +15,29 @@
 
 /* Applications wait this long for every interface's link; autonegotiation takes seconds. */
 #define ONLINE_PATIENCE_PS (10 * PS_PER_S)
+#define SYNOPSIS_BYTES 400
+#define MAX_APP_TYPES 63
 
 static const struct guest_config* config;
 static struct app* apps;
+
+static int run_app(struct app* app) {
+    struct app_demand unmet;
+    void* arguments = app_alloc(app, app->type->arguments_bytes);
+    app->arguments = arguments;
+    if (!app_arguments(app->type, app->config, config, kernel.ops->nic_count(kernel.host),
+                       arguments, &unmet)) {
+        char synopsis[SYNOPSIS_BYTES];
+        options_synopsis(app->type->options, synopsis, sizeof synopsis);
+        app_log(app, GUEST_LOG_ERROR, "%s%s%s; usage: %s %s", unmet.what,
+                *unmet.why != '\0' ? "; " : "", unmet.why, app->type->name, synopsis);
+        app_release(app);
+        return -EINVAL;
+    }
+    const int status = app->type->run(app);
+    app_release(app);
+    return status;
+}
 
 static void app_main(void* argument) {
     struct app* app = argument;
@@ -30,9 +50,7 @@ static void app_main(void* argument) {
         app_log(app, GUEST_LOG_WARN, "starts although not every link is up");
     }
     app->start_ps = kernel_now();
-    const int status = app->type->run(app);
-    app_release(app);
-    app_finish(app, status);
+    app_finish(app, run_app(app));
 }
 
 /* Everything that takes simulated time: devices, stack, then the applications. */
@@ -40,13 +58,7 @@ static void init_main(void* unused) {
     (void)unused;
     const uint32_t count = kernel.ops->nic_count(kernel.host);
     for (uint32_t i = 0; i < count && i < NETDEV_MAX; ++i) {
-        struct nic_config nic = *settings_nic(i);
-        for (uint32_t j = 0; j < config->interface_count; ++j) {
-            const struct guest_interface* interface = &config->interfaces[j];
-            if (interface->nic == i && interface->mtu_bytes > nic.mtu_bytes) {
-                nic.mtu_bytes = interface->mtu_bytes;
-            }
-        }
+        const struct nic_config nic = settings_nic_config(config, i);
         const int result = netdev_open(i, &nic);
         if (result < 0) {
             kernel_panic("nic%u: the driver gave up (%s)", i, strerror(-result));
@@ -131,6 +143,104 @@ EXPORTED int guest_start(const struct guest_host_ops* ops, struct guest_host* ho
     return 0;
 }
 
+/* --- before anything runs
+ * ---------------------------------------------------------------------------- */
+
+struct finder {
+    const struct guest_config* config;
+    uint32_t nic_count;
+    guest_mistake_fn found;
+    void* context;
+};
+
+static const struct guest_mistake kNoMistake = {-1, -1, -1, {NULL, NULL}, "", ""};
+
+static const char* setting_of_nic(const char* setting, uint32_t nic, char* text, size_t bytes) {
+    if (strncmp(setting, "driver.", 7) == 0) {
+        (void)snprintf(text, bytes, "nic%u.%s", nic, setting);
+    } else {
+        (void)snprintf(text, bytes, "%s", setting);
+    }
+    return *setting != '\0' ? text : NULL;
+}
+
+static void check_settings(const struct finder* finder) {
+    for (uint32_t nic = 0; nic < finder->nic_count; ++nic) {
+        struct settings_demand unmet;
+        char names[2][64];
+        if (settings_check(finder->config, nic, &unmet)) {
+            continue;
+        }
+        struct guest_mistake mistake = kNoMistake;
+        mistake.settings[0] = setting_of_nic(unmet.setting, nic, names[0], sizeof names[0]);
+        mistake.settings[1] = setting_of_nic(unmet.other, nic, names[1], sizeof names[1]);
+        mistake.what = unmet.what;
+        mistake.why = unmet.why;
+        finder->found(finder->context, &mistake);
+    }
+}
+
+static void check_routes(const struct finder* finder) {
+    struct route_table table = {0};
+    char why[128];
+    struct guest_mistake mistake = kNoMistake;
+    mistake.route = stack_add_routes(&table, finder->config, why, sizeof why);
+    mistake.what = why;
+    if (mistake.route >= 0) {
+        finder->found(finder->context, &mistake);
+    }
+}
+
+static int32_t word_of(const struct guest_app* command, const char* option) {
+    for (int32_t i = 1; option != NULL && i + 1 < command->argc; i += 2) {
+        if (strcmp(command->argv[i], option) == 0) {
+            return i + 1;
+        }
+    }
+    return -1;
+}
+
+static void check_app(const struct finder* finder, uint32_t index) {
+    const struct guest_app* command = &finder->config->apps[index];
+    const struct app_type* type = command->argc < 1 ? NULL : app_type_find(command->argv[0]);
+    struct app_demand unmet;
+    if (type == NULL) {
+        return; /* the list of guest_apps says so */
+    }
+    void* arguments = calloc(1, type->arguments_bytes + 1);
+    if (arguments != NULL &&
+        !app_arguments(type, command, finder->config, finder->nic_count, arguments, &unmet)) {
+        struct guest_mistake mistake = kNoMistake;
+        char name[64];
+        mistake.app = (int32_t)index;
+        mistake.word = word_of(command, unmet.option);
+        mistake.settings[0] = setting_of_nic(unmet.setting != NULL ? unmet.setting : "", unmet.nic,
+                                             name, sizeof name);
+        mistake.what = unmet.what;
+        mistake.why = unmet.why;
+        finder->found(finder->context, &mistake);
+    }
+    free(arguments);
+}
+
+EXPORTED void guest_check(const struct guest_config* wanted, uint32_t nic_count,
+                          guest_mistake_fn found, void* context) {
+    const struct finder finder = {wanted, nic_count, found, context};
+    char why[256];
+    struct guest_mistake mistake = kNoMistake;
+    mistake.what = why;
+    if (settings_apply(wanted->settings, wanted->setting_count, why, sizeof why) < 0 ||
+        check_config(wanted, why, sizeof why) < 0) {
+        found(context, &mistake);
+        return;
+    }
+    check_settings(&finder);
+    check_routes(&finder);
+    for (uint32_t i = 0; i < wanted->app_count; ++i) {
+        check_app(&finder, i);
+    }
+}
+
 EXPORTED void guest_metrics(guest_metric_fn visit, void* context) {
     metrics_visit(apps, config != NULL ? config->app_count : 0, visit, context);
 }
@@ -170,10 +280,12 @@ EXPORTED int guest_show(const char* table, guest_text_fn print, void* context) {
 }
 
 EXPORTED const struct guest_description* guest_apps(void) {
-    static struct guest_description list[64]; /* the last one stays null */
-    for (size_t i = 0; i < 63 && app_type_at(i) != NULL; ++i) {
+    static struct guest_description list[MAX_APP_TYPES + 1]; /* the last one stays null */
+    static char synopses[MAX_APP_TYPES][SYNOPSIS_BYTES];
+    for (size_t i = 0; i < MAX_APP_TYPES && app_type_at(i) != NULL; ++i) {
         const struct app_type* type = app_type_at(i);
-        list[i] = (struct guest_description){type->name, type->arguments, "", type->description};
+        options_synopsis(type->options, synopses[i], sizeof synopses[i]);
+        list[i] = (struct guest_description){type->name, synopses[i], "", type->description};
     }
     return list;
 }

@@ -1,5 +1,6 @@
 /* Packets straight onto the driver, past lwIP: what lwIP never asks of a NIC (TSO, VLAN insertion,
  * scattered packets, many sizes and rates). */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,9 +8,52 @@
 #include "guest_stack/apps/test_packet.h"
 #include "guest_stack/kernel/costs.h"
 #include "guest_stack/kernel/netdev.h"
+#include "guest_stack/kernel/settings.h"
 
 #define MAX_TSO_PAYLOAD (65535u - TEST_IP_BYTES - TEST_TCP_BYTES)
 #define FRAME_ROOM 65600u
+#define SHORTEST (TEST_UDP_HEADERS + TEST_NUMBER_BYTES)
+#define VLAN_BYTES 4u
+/* 1000BASE-T: 64 bytes, preamble and gap are 672 ns. */
+#define MAX_RATE_PPS 1488095u
+
+struct generator_arguments {
+    uint64_t nic, count, size;
+    uint64_t rate_pps; /* 0: as fast as it goes */
+    uint64_t mss;      /* 0: no segmentation */
+    uint64_t vlan;     /* 0: no tag */
+    uint64_t segments, offload;
+    uint8_t mac[6];
+    uint32_t from, to;
+    uint16_t port;
+};
+
+static const struct generator_arguments kDefaults = {.count = 1000,
+                                                     .size = 1514,
+                                                     .segments = 1,
+                                                     .offload = 1,
+                                                     .mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+                                                     .from = 0xc0a86401u, /* 192.168.100.1 and .2 */
+                                                     .to = 0xc0a86402u,
+                                                     .port = 9};
+
+#define AT(field) offsetof(struct generator_arguments, field)
+static const struct option kOptions[] = {
+    {"--nic", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, NETDEV_MAX - 1, AT(nic)},
+    {"--count", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, UINT32_MAX, AT(count)},
+    {"--size", OPTION_NUMBER, OPTION_OPTIONAL, "BYTES", SHORTEST,
+     MAX_TSO_PAYLOAD + TEST_TCP_HEADERS, AT(size)},
+    {"--rate-pps", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, MAX_RATE_PPS, AT(rate_pps)},
+    {"--tso", OPTION_NUMBER, OPTION_OPTIONAL, "MSS", 1, 9216, AT(mss)},
+    {"--vlan", OPTION_NUMBER, OPTION_OPTIONAL, "TAG", 0, 65535, AT(vlan)},
+    {"--segments", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, NIC_MAX_SEGMENTS, AT(segments)},
+    {"--checksum-offload", OPTION_SWITCH, OPTION_OPTIONAL, NULL, 0, 1, AT(offload)},
+    {"--mac", OPTION_MAC, OPTION_OPTIONAL, NULL, 0, 0, AT(mac)},
+    {"--from", OPTION_ADDRESS, OPTION_OPTIONAL, NULL, 0, 0, AT(from)},
+    {"--to", OPTION_ADDRESS, OPTION_OPTIONAL, NULL, 0, 0, AT(to)},
+    {"--port", OPTION_PORT, OPTION_OPTIONAL, NULL, 0, 0, AT(port)},
+    OPTION_END};
+#undef AT
 
 struct generator;
 
@@ -23,9 +67,9 @@ struct slot {
 
 struct generator {
     struct app* app;
+    const struct generator_arguments* given;
     struct netdev* dev;
     struct test_packet packet;
-    uint64_t nic, count, size, rate_pps, mss, vlan, segments, offload;
     struct slot* free_slots;
     uint32_t in_flight;
     struct wait_queue slot_wait;
@@ -41,9 +85,9 @@ static void sent(struct tx_request* request) {
 }
 
 static void make_slots(struct generator* g) {
-    const uint32_t count = g->mss != 0 ? 32 : 256;
+    const uint32_t count = g->given->mss != 0 ? 32 : 256;
     struct slot* slots = app_alloc(g->app, count * sizeof *slots);
-    const uint32_t room = g->mss != 0 ? FRAME_ROOM : (uint32_t)g->size;
+    const uint32_t room = g->given->mss != 0 ? FRAME_ROOM : (uint32_t)g->given->size;
     for (uint32_t i = 0; i < count; ++i) {
         slots[i].generator = g;
         slots[i].frame = app_alloc(g->app, room);
@@ -52,51 +96,56 @@ static void make_slots(struct generator* g) {
     }
 }
 
+static uint32_t headers(const struct generator_arguments* given) {
+    return given->mss != 0 ? TEST_TCP_HEADERS : TEST_UDP_HEADERS;
+}
+
 /* Headers in the first segment, the payload in the others: as even as it comes, the last one gets
  * the rest. */
-static uint32_t scatter(const struct generator* g, struct slot* slot, uint32_t size,
-                        uint32_t header_bytes) {
-    uint32_t pieces = (uint32_t)g->segments;
+static uint32_t scatter(const struct generator_arguments* given, uint8_t* frame,
+                        struct nic_segment* segments) {
+    uint32_t pieces = (uint32_t)given->segments;
+    const uint32_t size = (uint32_t)given->size;
+    const uint32_t header_bytes = headers(given);
     const uint32_t payload = size - header_bytes;
     if (pieces < 2 || payload < pieces - 1) {
         pieces = 1;
     }
     if (pieces == 1) {
-        slot->segments[0] = (struct nic_segment){slot->frame, size};
+        segments[0] = (struct nic_segment){frame, size};
         return 1;
     }
-    slot->segments[0] = (struct nic_segment){slot->frame, header_bytes};
+    segments[0] = (struct nic_segment){frame, header_bytes};
     const uint32_t part = payload / (pieces - 1);
     uint32_t at = header_bytes;
     for (uint32_t i = 1; i < pieces; ++i) {
         const uint32_t bytes = i + 1 == pieces ? size - at : part;
-        slot->segments[i] = (struct nic_segment){slot->frame + at, bytes};
+        segments[i] = (struct nic_segment){frame + at, bytes};
         at += bytes;
     }
     return pieces;
 }
 
-static void describe(const struct generator* g, struct slot* slot, uint32_t size,
-                     struct nic_packet* packet) {
+static void describe(const struct generator* g, struct slot* slot, struct nic_packet* packet) {
+    const struct generator_arguments* given = g->given;
     const bool tcp = g->packet.protocol == TEST_TCP;
-    const uint32_t header_bytes = tcp ? TEST_TCP_HEADERS : TEST_UDP_HEADERS;
     packet->segments = slot->segments;
-    packet->segment_count = scatter(g, slot, size, header_bytes);
+    packet->segment_count = scatter(given, slot->frame, slot->segments);
     packet->l3_offset = TEST_ETHERNET_BYTES;
     packet->l4_offset = TEST_ETHERNET_BYTES + TEST_IP_BYTES;
     packet->l4_checksum_offset = (uint16_t)(packet->l4_offset + (tcp ? 16 : 6));
-    if (g->offload != 0 || g->mss != 0) {
+    if (given->offload != 0 || given->mss != 0) {
         packet->flags |= NIC_TX_IPV4 | NIC_TX_IP_CHECKSUM | NIC_TX_L4_CHECKSUM;
         packet->flags |= tcp ? NIC_TX_TCP : 0u;
     }
-    if (g->mss != 0) {
+    if (given->mss != 0) {
         packet->flags |= NIC_TX_TSO;
-        packet->header_bytes = (uint16_t)header_bytes;
-        packet->mss = (uint16_t)g->mss;
+        packet->header_bytes = (uint16_t)headers(given);
+        packet->mss = (uint16_t)given->mss;
     }
-    if (g->vlan != 0) {
+    if (given->vlan != 0) {
         packet->flags |= NIC_TX_VLAN;
-        packet->vlan_tag = (uint16_t)g->vlan;
+        packet->vlan_tag = (uint16_t)given->vlan;
     }
 }
 
@@ -111,15 +160,15 @@ static void send_one(struct generator* g) {
     struct slot* slot = g->free_slots;
     g->free_slots = slot->next;
     ++g->in_flight;
-    const enum test_checksum checksum = g->mss != 0       ? TEST_CHECKSUM_SEED_TSO
-                                        : g->offload != 0 ? TEST_CHECKSUM_SEED
-                                                          : TEST_CHECKSUM_COMPLETE;
-    const uint32_t size = test_packet_write(&g->packet, checksum, slot->frame);
+    const enum test_checksum checksum = g->given->mss != 0       ? TEST_CHECKSUM_SEED_TSO
+                                        : g->given->offload != 0 ? TEST_CHECKSUM_SEED
+                                                                 : TEST_CHECKSUM_COMPLETE;
+    (void)test_packet_write(&g->packet, checksum, slot->frame);
     cpu_charge(costs.ethernet_ns);
     for (;;) {
         struct tx_request* request = netdev_tx_get(g->dev);
         if (request != NULL) {
-            describe(g, slot, size, &request->packet);
+            describe(g, slot, &request->packet);
             request->owner = slot;
             request->done = sent;
             if (netdev_transmit(g->dev, request) == 0) {
@@ -139,10 +188,11 @@ static void send_one(struct generator* g) {
 static int generate(struct generator* g) {
     const uint64_t invalid_before = g->dev->counters.tx_invalid;
     const uint64_t start_ps = kernel_now();
-    for (uint64_t i = 0; i < g->count; ++i) {
-        if (g->rate_pps != 0) {
+    for (uint64_t i = 0; i < g->given->count; ++i) {
+        if (g->given->rate_pps != 0) {
             netdev_flush(g->dev);
-            const uint64_t due_ps = start_ps + (uint64_t)((double)i * 1e12 / (double)g->rate_pps);
+            const double period_ps = 1e12 / (double)g->given->rate_pps;
+            const uint64_t due_ps = start_ps + (uint64_t)((double)i * period_ps);
             if (due_ps > kernel_now()) {
                 thread_sleep_until(due_ps);
             }
@@ -157,75 +207,122 @@ static int generate(struct generator* g) {
     return g->app->errors == 0 ? 0 : -EINVAL;
 }
 
-static bool parse_mac(const char* text, uint8_t mac[6]) {
-    unsigned part[6];
-    char rest;
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &part[0], &part[1], &part[2], &part[3], &part[4],
-               &part[5], &rest) != 6) {
-        return false;
+/* --- what it asks of its host
+ * ------------------------------------------------------------------------ */
+
+static bool unmet_size(const struct generator_arguments* given, uint32_t mtu_bytes,
+                       struct app_demand* unmet) {
+    const uint32_t least = headers(given) + TEST_NUMBER_BYTES;
+    /* What every driver here takes: room for a tag, whether there is one or not. */
+    const uint32_t room = given->vlan != 0 ? 0 : VLAN_BYTES;
+    const uint32_t frame = mtu_bytes + TEST_ETHERNET_BYTES + room;
+    const uint32_t most = given->mss != 0 ? MAX_TSO_PAYLOAD + TEST_TCP_HEADERS : frame;
+    if (given->size < least || given->size > most) {
+        unmet->option = "--size";
+        (void)snprintf(unmet->what, sizeof unmet->what, "--size %" PRIu64 " is impossible here",
+                       given->size);
+        (void)snprintf(unmet->why, sizeof unmet->why, "with%s --tso and an mtu_bytes of %u: %u..%u",
+                       given->mss != 0 ? "" : "out", mtu_bytes, least, most);
+        return true;
     }
-    for (int i = 0; i < 6; ++i) {
-        mac[i] = (uint8_t)part[i];
+    if (given->mss != 0 && given->mss + TEST_TCP_HEADERS > frame) {
+        unmet->option = "--tso";
+        (void)snprintf(unmet->what, sizeof unmet->what, "--tso %" PRIu64 " is impossible here",
+                       given->mss);
+        (void)snprintf(unmet->why, sizeof unmet->why, "with an mtu_bytes of %u: 1..%u", mtu_bytes,
+                       frame - TEST_TCP_HEADERS);
+        return true;
     }
-    return true;
+    return false;
 }
 
-static int check(struct generator* g, const char* mac) {
-    const uint32_t headers = g->mss != 0 ? TEST_TCP_HEADERS : TEST_UDP_HEADERS;
-    if (!parse_mac(mac, g->packet.to_mac)) {
-        app_log(g->app, GUEST_LOG_ERROR, "--mac takes aa:bb:cc:dd:ee:ff, not '%s'", mac);
-        return -EINVAL;
+static bool unmet_setting(const struct generator_arguments* given, const struct nic_config* nic,
+                          struct app_demand* unmet) {
+    if ((given->mss != 0 || given->offload != 0) && !nic->tx_checksum) {
+        unmet->option = given->mss != 0 ? "--tso" : "--checksum-offload";
+        unmet->setting = "driver.tx_checksum";
+        (void)snprintf(unmet->what, sizeof unmet->what, "%s needs checksums inserted by the NIC",
+                       given->mss != 0 ? "--tso" : "without --checksum-offload 0 the generator");
+        (void)snprintf(unmet->why, sizeof unmet->why, "driver.tx_checksum is false");
+        return true;
     }
-    g->dev = netdev_at((uint32_t)g->nic);
-    if (g->dev == NULL) {
-        return app_fail(g->app, "--nic", -ENODEV);
+    if (given->vlan != 0 && !nic->vlan_strip) {
+        unmet->option = "--vlan";
+        unmet->setting = "driver.vlan_strip";
+        (void)snprintf(unmet->what, sizeof unmet->what, "--vlan %" PRIu64 " cannot be inserted",
+                       given->vlan);
+        (void)snprintf(unmet->why, sizeof unmet->why,
+                       "driver.vlan_strip is false, and CTRL.VME governs insertion, too");
+        return true;
     }
-    if (g->size < headers + TEST_NUMBER_BYTES || (g->mss == 0 && g->size > 9234)) {
-        app_log(g->app, GUEST_LOG_ERROR,
-                "--size %llu: a frame has %u..9234 bytes here, more with --tso",
-                (unsigned long long)g->size, headers + TEST_NUMBER_BYTES);
-        return -EINVAL;
+    return false;
+}
+
+/* A segment is one mapping; a packet, its context included, must fit the ring. */
+static bool unmet_segments(const struct generator_arguments* given, const struct nic_config* nic,
+                           struct app_demand* unmet) {
+    struct nic_segment segments[NIC_MAX_SEGMENTS];
+    uint8_t nothing = 0;
+    const uint32_t pieces = scatter(given, &nothing, segments);
+    uint32_t descriptors = given->mss != 0 || given->offload != 0 ? 1 : 0;
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < pieces; ++i) {
+        const uint32_t bytes = segments[i].size;
+        descriptors += (bytes + NIC_TX_DESCRIPTOR_BYTES - 1) / NIC_TX_DESCRIPTOR_BYTES;
+        largest = bytes > largest ? bytes : largest;
     }
-    g->packet.protocol = g->mss != 0 ? TEST_TCP : TEST_UDP;
-    g->packet.payload_bytes = (uint32_t)g->size - headers;
-    memcpy(g->packet.from_mac, g->dev->mac, 6);
-    return 0;
+    unmet->option = "--segments";
+    if (largest > GUEST_DMA_MAP_BYTES) {
+        (void)snprintf(unmet->what, sizeof unmet->what,
+                       "--segments %" PRIu64 " makes pieces of up to %u bytes", given->segments,
+                       largest);
+        (void)snprintf(unmet->why, sizeof unmet->why, "a piece has at most %u",
+                       GUEST_DMA_MAP_BYTES);
+        return true;
+    }
+    if (descriptors >= nic->tx_ring) {
+        unmet->setting = "driver.tx_ring";
+        (void)snprintf(unmet->what, sizeof unmet->what,
+                       "--segments %" PRIu64 " takes %u descriptors a packet", given->segments,
+                       descriptors);
+        (void)snprintf(unmet->why, sizeof unmet->why, "driver.tx_ring is %u, one is always free",
+                       nic->tx_ring);
+        return true;
+    }
+    return false;
+}
+
+static bool check(const void* arguments, const struct guest_config* config, uint32_t nic_count,
+                  struct app_demand* unmet) {
+    const struct generator_arguments* given = arguments;
+    if (!app_check_nic(given->nic, nic_count, unmet)) {
+        return false;
+    }
+    unmet->nic = (uint32_t)given->nic;
+    const struct nic_config nic = settings_nic_config(config, (uint32_t)given->nic);
+    return !unmet_size(given, nic.mtu_bytes, unmet) && !unmet_setting(given, &nic, unmet) &&
+           !unmet_segments(given, &nic, unmet);
 }
 
 static int run(struct app* app) {
-    struct generator g = {.app = app, .count = 1000, .size = 1514, .segments = 1, .offload = 1};
-    const char* mac = "ff:ff:ff:ff:ff:ff";
-    g.packet.from = 0xc0a86401u; /* 192.168.100.1 and .2, unless told otherwise */
-    g.packet.to = 0xc0a86402u;
-    g.packet.port = 9;
-    const struct option options[] = {
-        {"--nic", OPTION_NUMBER, false, 0, NETDEV_MAX - 1, &g.nic},
-        {"--count", OPTION_NUMBER, false, 1, UINT32_MAX, &g.count},
-        {"--size", OPTION_NUMBER, false, 1, MAX_TSO_PAYLOAD + TEST_TCP_HEADERS, &g.size},
-        {"--rate-pps", OPTION_NUMBER, false, 0, 100000000, &g.rate_pps},
-        {"--tso", OPTION_NUMBER, false, 0, 9216, &g.mss},
-        {"--vlan", OPTION_NUMBER, false, 0, 65535, &g.vlan},
-        {"--segments", OPTION_NUMBER, false, 1, NIC_MAX_SEGMENTS, &g.segments},
-        {"--checksum-offload", OPTION_NUMBER, false, 0, 1, &g.offload},
-        {"--mac", OPTION_TEXT, false, 0, 0, &mac},
-        {"--from", OPTION_ADDRESS, false, 0, 0, &g.packet.from},
-        {"--to", OPTION_ADDRESS, false, 0, 0, &g.packet.to},
-        {"--port", OPTION_PORT, false, 0, 0, &g.packet.port},
-        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
-    const int result = check(&g, mac);
-    if (result < 0) {
-        return result;
-    }
+    const struct generator_arguments* given = app->arguments;
+    struct generator g = {.app = app, .given = given, .dev = netdev_at((uint32_t)given->nic)};
+    g.packet.protocol = given->mss != 0 ? TEST_TCP : TEST_UDP;
+    g.packet.payload_bytes = (uint32_t)given->size - headers(given);
+    g.packet.from = given->from;
+    g.packet.to = given->to;
+    g.packet.port = given->port;
+    memcpy(g.packet.to_mac, given->mac, 6);
+    memcpy(g.packet.from_mac, g.dev->mac, 6);
     make_slots(&g);
     return generate(&g);
 }
 
 const struct app_type kPacketGenerator = {
     "packet_generator",
-    "[--nic N] [--count N] [--size BYTES] [--rate-pps N] [--tso MSS] [--vlan TAG] [--segments N] "
-    "[--checksum-offload 0|1] [--mac MAC] [--from ADDRESS] [--to ADDRESS] [--port PORT]",
     "Sends frames past lwIP: size without FCS; with --tso the size of the whole packet to be cut",
-    run};
+    kOptions,
+    &kDefaults,
+    sizeof kDefaults,
+    run,
+    check};

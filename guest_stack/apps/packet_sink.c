@@ -8,10 +8,14 @@
 
 #define ASSEMBLY_BYTES 16384u
 
+struct sink_arguments {
+    uint64_t nic, count, bytes, idle_ms, vlan, max_lost; /* count, bytes 0: not given */
+    uint16_t port;
+};
+
 struct sink {
     struct app* app;
-    uint64_t nic, count, bytes, idle_ms, vlan, allowed_lost;
-    uint16_t port;
+    const struct sink_arguments* given;
     uint64_t next_number;
     uint64_t last_ps;
     bool complete;
@@ -23,8 +27,8 @@ struct sink {
 };
 
 static bool enough(const struct sink* sink) {
-    return (sink->count != 0 && sink->app->operations >= sink->count) ||
-           (sink->bytes != 0 && sink->app->bytes >= sink->bytes);
+    return (sink->given->count != 0 && sink->app->operations >= sink->given->count) ||
+           (sink->given->bytes != 0 && sink->app->bytes >= sink->given->bytes);
 }
 
 static void count_in_order(struct sink* sink, const struct test_packet* packet) {
@@ -62,7 +66,8 @@ static bool judge(struct sink* sink, const uint8_t* frame, uint32_t size, uint32
                   uint32_t tag) {
     struct test_packet packet;
     uint32_t vlan = (flags & NIC_RX_VLAN) != 0 ? tag : 0;
-    const enum test_verdict verdict = test_packet_read(frame, size, sink->port, &packet, &vlan);
+    const enum test_verdict verdict =
+        test_packet_read(frame, size, sink->given->port, &packet, &vlan);
     if (verdict == TEST_OTHER) {
         return false;
     }
@@ -83,7 +88,7 @@ static bool judge(struct sink* sink, const uint8_t* frame, uint32_t size, uint32
             ++sink->bad_data;
             break;
     }
-    if (vlan != sink->vlan) {
+    if (vlan != sink->given->vlan) {
         ++sink->bad_vlan;
     }
     if (!sink->complete && enough(sink)) {
@@ -121,7 +126,7 @@ static bool tap(void* context, struct rx_buffer* buffer) {
 }
 
 static void wait_for_packets(struct sink* sink) {
-    const uint64_t idle_ps = sink->idle_ms * PS_PER_MS;
+    const uint64_t idle_ps = sink->given->idle_ms * PS_PER_MS;
     sink->last_ps = kernel_now();
     while (!sink->complete && kernel_now() < sink->last_ps + idle_ps) {
         (void)thread_block(&sink->wait, sink->last_ps + idle_ps, BLOCK_RECEIVE_BUFFER);
@@ -132,8 +137,8 @@ static int report(const struct sink* sink) {
     struct app* app = sink->app;
     app->errors = sink->bad_ip + sink->bad_l4 + sink->bad_data + sink->bad_vlan +
                   sink->wrong_verdict + sink->duplicates;
-    const bool short_of = (sink->count != 0 || sink->bytes != 0) && !sink->complete;
-    if (app->errors == 0 && app->lost <= sink->allowed_lost && !(short_of && app->lost == 0)) {
+    const bool short_of = (sink->given->count != 0 || sink->given->bytes != 0) && !sink->complete;
+    if (app->errors == 0 && app->lost <= sink->given->max_lost && !(short_of && app->lost == 0)) {
         return 0;
     }
     app_log(app, GUEST_LOG_ERROR,
@@ -146,24 +151,32 @@ static int report(const struct sink* sink) {
     return -EPROTO;
 }
 
+static const struct sink_arguments kDefaults = {.idle_ms = 1000, .port = 9};
+
+#define AT(field) offsetof(struct sink_arguments, field)
+static const struct option kOptions[] = {
+    {"--nic", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, NETDEV_MAX - 1, AT(nic)},
+    {"--count", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, UINT32_MAX, AT(count)},
+    {"--bytes", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, UINT64_MAX, AT(bytes)},
+    {"--idle-ms", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, 3600000, AT(idle_ms)},
+    {"--vlan", OPTION_NUMBER, OPTION_OPTIONAL, "TAG", 0, 65535, AT(vlan)},
+    {"--max-lost", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, UINT64_MAX, AT(max_lost)},
+    {"--port", OPTION_PORT, OPTION_OPTIONAL, NULL, 0, 0, AT(port)},
+    OPTION_END};
+#undef AT
+
+static bool check(const void* arguments, const struct guest_config* config, uint32_t nic_count,
+                  struct app_demand* unmet) {
+    const struct sink_arguments* given = arguments;
+    (void)config;
+    return app_check_nic(given->nic, nic_count, unmet);
+}
+
 static int run(struct app* app) {
     struct sink* sink = app_alloc(app, sizeof *sink); /* too large for a coroutine's stack */
     sink->app = app;
-    sink->idle_ms = 1000;
-    sink->port = 9;
-    const struct option options[] = {
-        {"--nic", OPTION_NUMBER, false, 0, NETDEV_MAX - 1, &sink->nic},
-        {"--count", OPTION_NUMBER, false, 1, UINT32_MAX, &sink->count},
-        {"--bytes", OPTION_NUMBER, false, 1, UINT64_MAX, &sink->bytes},
-        {"--idle-ms", OPTION_NUMBER, false, 1, 3600000, &sink->idle_ms},
-        {"--vlan", OPTION_NUMBER, false, 0, 65535, &sink->vlan},
-        {"--max-lost", OPTION_NUMBER, false, 0, UINT64_MAX, &sink->allowed_lost},
-        {"--port", OPTION_PORT, false, 0, 0, &sink->port},
-        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
-    struct netdev* dev = netdev_at((uint32_t)sink->nic);
+    sink->given = app->arguments;
+    struct netdev* dev = netdev_at((uint32_t)sink->given->nic);
     if (dev == NULL) {
         return app_fail(app, "--nic", -ENODEV);
     }
@@ -179,5 +192,9 @@ static int run(struct app* app) {
 
 const struct app_type kPacketSink = {
     "packet_sink",
-    "[--nic N] [--count N] [--bytes N] [--idle-ms N] [--vlan TAG] [--max-lost N] [--port PORT]",
-    "Receives packet_generator's packets from the driver and verifies each of them", run};
+    "Receives packet_generator's packets from the driver and verifies each of them",
+    kOptions,
+    &kDefaults,
+    sizeof kDefaults,
+    run,
+    check};

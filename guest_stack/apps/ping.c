@@ -103,25 +103,40 @@ static int one_ping(struct ping* ping, uint16_t sequence) {
     }
 }
 
+struct ping_arguments {
+    uint32_t to;
+    uint64_t count, size, interval_us, timeout_ms, max_lost;
+};
+
+static const struct ping_arguments kDefaults = {
+    .count = 10, .size = 56, .interval_us = 10000, .timeout_ms = 1000, .max_lost = UINT64_MAX};
+
+#define AT(field) offsetof(struct ping_arguments, field)
+static const struct option kOptions[] = {
+    {"--to", OPTION_ADDRESS, OPTION_REQUIRED, NULL, 0, 0, AT(to)},
+    {"--count", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, UINT32_MAX, AT(count)},
+    {"--size", OPTION_NUMBER, OPTION_OPTIONAL, "BYTES", 0, MAX_PAYLOAD - ICMP_HEADER, AT(size)},
+    {"--interval-us", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, 3600000000u, AT(interval_us)},
+    {"--timeout-ms", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, 3600000, AT(timeout_ms)},
+    {"--max-lost", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, UINT32_MAX, AT(max_lost)},
+    OPTION_END};
+#undef AT
+
+static bool check(const void* arguments, const struct guest_config* config, uint32_t nic_count,
+                  struct app_demand* unmet) {
+    const struct ping_arguments* given = arguments;
+    (void)nic_count;
+    return app_check_datagram(given->to, ICMP_HEADER + given->size, given->size, config, unmet);
+}
+
 static int run(struct app* app) {
-    struct ping ping = {.app = app, .size = 56, .identifier = (uint16_t)(0x4242 + app->index)};
-    uint64_t count = 10;
-    uint64_t interval_us = 10000;
-    uint64_t timeout_ms = 1000;
-    uint64_t allowed_loss = UINT64_MAX;
-    const struct option options[] = {
-        {"--to", OPTION_ADDRESS, true, 0, 0, &ping.to.address},
-        {"--count", OPTION_NUMBER, false, 1, UINT32_MAX, &count},
-        {"--size", OPTION_NUMBER, false, 0, MAX_PAYLOAD - ICMP_HEADER, &ping.size},
-        {"--interval-us", OPTION_NUMBER, false, 0, 3600000000u, &interval_us},
-        {"--timeout-ms", OPTION_NUMBER, false, 1, 3600000, &timeout_ms},
-        {"--max-lost", OPTION_NUMBER, false, 0, UINT32_MAX, &allowed_loss},
-        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
+    const struct ping_arguments* given = app->arguments;
+    struct ping ping = {.app = app,
+                        .to = {given->to, 0},
+                        .size = given->size,
+                        .timeout_ps = given->timeout_ms * PS_PER_MS,
+                        .identifier = (uint16_t)(0x4242 + app->index)};
     (void)app_latency(app);
-    ping.timeout_ps = timeout_ms * PS_PER_MS;
     ping.fd = syscall_socket(SOCKET_ICMP);
     if (ping.fd < 0) {
         return app_fail(app, "socket", ping.fd);
@@ -129,15 +144,15 @@ static int run(struct app* app) {
     ping.request = app_alloc(app, ICMP_HEADER + ping.size);
     ping.answer = app_alloc(app, MAX_PAYLOAD + 60);
     int result = 0;
-    for (uint64_t i = 1; result == 0 && i <= count; ++i) {
-        const uint64_t next_ps = kernel_now() + interval_us * PS_PER_US;
+    for (uint64_t i = 1; result == 0 && i <= given->count; ++i) {
+        const uint64_t next_ps = kernel_now() + given->interval_us * PS_PER_US;
         result = one_ping(&ping, (uint16_t)i);
-        if (i < count && next_ps > kernel_now()) {
+        if (i < given->count && next_ps > kernel_now()) {
             thread_sleep_until(next_ps);
         }
     }
     (void)syscall_close(ping.fd);
-    if (result == 0 && (app->errors != 0 || app->lost > allowed_loss || app->operations == 0)) {
+    if (result == 0 && (app->errors != 0 || app->lost > given->max_lost || app->operations == 0)) {
         app_log(app, GUEST_LOG_ERROR, "%llu answered, %llu lost, %llu wrong",
                 (unsigned long long)app->operations, (unsigned long long)app->lost,
                 (unsigned long long)app->errors);
@@ -146,7 +161,10 @@ static int run(struct app* app) {
     return result;
 }
 
-const struct app_type kPing = {
-    "ping",
-    "--to ADDRESS [--count N] [--size BYTES] [--interval-us N] [--timeout-ms N] [--max-lost N]",
-    "ICMP echo requests, one at a time, and the time to each reply", run};
+const struct app_type kPing = {"ping",
+                               "ICMP echo requests, one at a time, and the time to each reply",
+                               kOptions,
+                               &kDefaults,
+                               sizeof kDefaults,
+                               run,
+                               check};

@@ -88,29 +88,36 @@ static int receive_file(struct transfer* t) {
 /* --- tcp_send
  * ---------------------------------------------------------------------------------------- */
 
+struct send_arguments {
+    struct socket_address to;
+    const char* file;
+    uint64_t bytes, write_bytes, patience_ms;
+};
+
+static const struct send_arguments kSendDefaults = {
+    .bytes = UINT64_MAX, .write_bytes = DEFAULT_CHUNK, .patience_ms = DEFAULT_PATIENCE_MS};
+
+#define AT(field) offsetof(struct send_arguments, field)
+static const struct option kSendOptions[] = {
+    {"--to", OPTION_ADDRESS, OPTION_REQUIRED, NULL, 0, 0, AT(to.address)},
+    {"--port", OPTION_PORT, OPTION_REQUIRED, NULL, 0, 0, AT(to.port)},
+    {"--file", OPTION_TEXT, OPTION_REQUIRED, "NAME", 0, 0, AT(file)},
+    {"--bytes", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, UINT64_MAX, AT(bytes)},
+    {"--write-bytes", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, MAX_CHUNK, AT(write_bytes)},
+    {"--patience-ms", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, 3600000, AT(patience_ms)},
+    OPTION_END};
+#undef AT
+
 static int run_send(struct app* app) {
-    struct socket_address to = {0, 0};
-    const char* name = NULL;
-    struct transfer t = {.app = app, .limit = UINT64_MAX, .chunk = DEFAULT_CHUNK};
-    uint64_t patience_ms = DEFAULT_PATIENCE_MS;
-    const struct option options[] = {
-        {"--to", OPTION_ADDRESS, true, 0, 0, &to.address},
-        {"--port", OPTION_PORT, true, 0, 0, &to.port},
-        {"--file", OPTION_TEXT, true, 0, 0, &name},
-        {"--bytes", OPTION_NUMBER, false, 0, UINT64_MAX, &t.limit},
-        {"--write-bytes", OPTION_NUMBER, false, 1, MAX_CHUNK, &t.chunk},
-        {"--patience-ms", OPTION_NUMBER, false, 0, 3600000, &patience_ms},
-        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
-    t.file = file_open(app, name, 0);
+    const struct send_arguments* given = app->arguments;
+    struct transfer t = {.app = app, .limit = given->bytes, .chunk = given->write_bytes};
+    t.file = file_open(app, given->file, 0);
     if (t.file == NULL) {
         return -ENOENT;
     }
     int result = t.fd = syscall_socket(SOCKET_TCP);
     if (t.fd >= 0) {
-        result = t.fd = app_connect(app, t.fd, to, patience_ms);
+        result = t.fd = app_connect(app, t.fd, given->to, given->patience_ms);
     }
     if (t.fd >= 0) {
         app->start_ps = kernel_now();
@@ -128,35 +135,45 @@ static int run_send(struct app* app) {
     return result;
 }
 
-const struct app_type kTcpSend = {
-    "tcp_send",
-    "--to ADDRESS --port PORT --file NAME [--bytes N] [--write-bytes N] [--patience-ms N]",
-    "Sends a file over TCP and ends when the receiver has all of it", run_send};
+const struct app_type kTcpSend = {"tcp_send",
+                                  "Sends a file over TCP and ends when the receiver has all of it",
+                                  kSendOptions,
+                                  &kSendDefaults,
+                                  sizeof kSendDefaults,
+                                  run_send,
+                                  NULL};
 
 /* --- tcp_receive
  * ------------------------------------------------------------------------------------- */
 
+struct receive_arguments {
+    uint16_t port;
+    const char* file;
+    uint64_t delay_us, read_bytes, receive_buffer;
+};
+
+static const struct receive_arguments kReceiveDefaults = {.read_bytes = DEFAULT_CHUNK};
+
+#define AT(field) offsetof(struct receive_arguments, field)
+static const struct option kReceiveOptions[] = {
+    {"--port", OPTION_PORT, OPTION_REQUIRED, NULL, 0, 0, AT(port)},
+    {"--file", OPTION_TEXT, OPTION_REQUIRED, "NAME", 0, 0, AT(file)},
+    {"--delay-us", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, 60000000, AT(delay_us)},
+    {"--read-bytes", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, MAX_CHUNK, AT(read_bytes)},
+    /* Less than a segment, and lwIP would never announce that the window has opened; more than its
+     * window there is not. */
+    {"--rcvbuf", OPTION_NUMBER, OPTION_OPTIONAL, "BYTES", 1460, 65535, AT(receive_buffer)},
+    OPTION_END};
+#undef AT
+
 static int run_receive(struct app* app) {
-    uint16_t port = 0;
-    const char* name = NULL;
-    uint64_t receive_buffer = 0;
-    struct transfer t = {.app = app, .chunk = DEFAULT_CHUNK};
-    const struct option options[] = {
-        {"--port", OPTION_PORT, true, 0, 0, &port},
-        {"--file", OPTION_TEXT, true, 0, 0, &name},
-        {"--delay-us", OPTION_NUMBER, false, 0, 60000000, &t.delay_us},
-        {"--read-bytes", OPTION_NUMBER, false, 1, MAX_CHUNK, &t.chunk},
-        /* Less than a segment, and lwIP would never announce that the window has opened. */
-        {"--rcvbuf", OPTION_NUMBER, false, 1460, 65535, &receive_buffer},
-        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
-    t.file = file_open(app, name, 1);
+    const struct receive_arguments* given = app->arguments;
+    struct transfer t = {.app = app, .chunk = given->read_bytes, .delay_us = given->delay_us};
+    t.file = file_open(app, given->file, 1);
     if (t.file == NULL) {
         return -ENOENT;
     }
-    int result = app_listen(app, port, receive_buffer);
+    int result = app_listen(app, given->port, given->receive_buffer);
     if (result >= 0) {
         const int listener = result;
         struct socket_address peer;
@@ -174,8 +191,13 @@ static int run_receive(struct app* app) {
 }
 
 const struct app_type kTcpReceive = {
-    "tcp_receive", "--port PORT --file NAME [--delay-us N] [--read-bytes N] [--rcvbuf BYTES]",
-    "Accepts one TCP connection and stores what it brings; slow on request", run_receive};
+    "tcp_receive",
+    "Accepts one TCP connection and stores what it brings; slow on request",
+    kReceiveOptions,
+    &kReceiveDefaults,
+    sizeof kReceiveDefaults,
+    run_receive,
+    NULL};
 
 /* --- tcp_bidirectional
  * ------------------------------------------------------------------------------- */
@@ -212,32 +234,34 @@ static int exchange(struct app* app, int fd, const char* send_name, const char* 
     return result;
 }
 
+struct exchange_arguments {
+    uint16_t listen; /* 0: connects */
+    struct socket_address to;
+    const char* send;
+    const char* receive;
+    uint64_t write_bytes, patience_ms;
+};
+
+static const struct exchange_arguments kExchangeDefaults = {.write_bytes = DEFAULT_CHUNK,
+                                                            .patience_ms = DEFAULT_PATIENCE_MS};
+
+#define AT(field) offsetof(struct exchange_arguments, field)
+static const struct option kExchangeOptions[] = {
+    {"--listen", OPTION_PORT, OPTION_EITHER, NULL, 0, 0, AT(listen)},
+    {"--to", OPTION_ADDRESS, OPTION_OR, NULL, 0, 0, AT(to.address)},
+    {"--port", OPTION_PORT, OPTION_OR, NULL, 0, 0, AT(to.port)},
+    {"--send", OPTION_TEXT, OPTION_REQUIRED, "NAME", 0, 0, AT(send)},
+    {"--receive", OPTION_TEXT, OPTION_REQUIRED, "NAME", 0, 0, AT(receive)},
+    {"--write-bytes", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, MAX_CHUNK, AT(write_bytes)},
+    {"--patience-ms", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, 3600000, AT(patience_ms)},
+    OPTION_END};
+#undef AT
+
 static int run_bidirectional(struct app* app) {
-    struct socket_address to = {0, 0};
-    uint16_t listen_port = 0;
-    const char* send_name = NULL;
-    const char* receive_name = NULL;
-    uint64_t chunk = DEFAULT_CHUNK;
-    uint64_t patience_ms = DEFAULT_PATIENCE_MS;
-    const struct option options[] = {
-        {"--listen", OPTION_PORT, false, 0, 0, &listen_port},
-        {"--to", OPTION_ADDRESS, false, 0, 0, &to.address},
-        {"--port", OPTION_PORT, false, 0, 0, &to.port},
-        {"--send", OPTION_TEXT, true, 0, 0, &send_name},
-        {"--receive", OPTION_TEXT, true, 0, 0, &receive_name},
-        {"--write-bytes", OPTION_NUMBER, false, 1, MAX_CHUNK, &chunk},
-        {"--patience-ms", OPTION_NUMBER, false, 0, 3600000, &patience_ms},
-        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
-    if ((listen_port != 0) == (to.port != 0) || (to.port != 0) != (to.address != 0)) {
-        app_log(app, GUEST_LOG_ERROR, "needs either --listen PORT or --to ADDRESS --port PORT");
-        return -EINVAL;
-    }
+    const struct exchange_arguments* given = app->arguments;
     int fd;
-    if (listen_port != 0) {
-        const int listener = app_listen(app, listen_port, 0);
+    if (given->listen != 0) {
+        const int listener = app_listen(app, given->listen, 0);
         if (listener < 0) {
             return listener;
         }
@@ -245,7 +269,7 @@ static int run_bidirectional(struct app* app) {
         (void)syscall_close(listener);
     } else {
         fd = syscall_socket(SOCKET_TCP);
-        fd = fd < 0 ? fd : app_connect(app, fd, to, patience_ms);
+        fd = fd < 0 ? fd : app_connect(app, fd, given->to, given->patience_ms);
     }
     if (fd < 0) {
         return fd;
@@ -258,13 +282,16 @@ static int run_bidirectional(struct app* app) {
         return app_fail(app, "setsockopt", option);
     }
     app->start_ps = kernel_now();
-    const int result = exchange(app, fd, send_name, receive_name, chunk);
+    const int result = exchange(app, fd, given->send, given->receive, given->write_bytes);
     (void)syscall_close(fd);
     return result;
 }
 
 const struct app_type kTcpBidirectional = {
     "tcp_bidirectional",
-    "(--listen PORT | --to ADDRESS --port PORT) --send NAME --receive NAME [--write-bytes N] "
-    "[--patience-ms N]",
-    "Sends one file and receives another over one connection, at the same time", run_bidirectional};
+    "Sends one file and receives another over one connection, at the same time",
+    kExchangeOptions,
+    &kExchangeDefaults,
+    sizeof kExchangeDefaults,
+    run_bidirectional,
+    NULL};

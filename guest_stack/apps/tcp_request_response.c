@@ -45,19 +45,33 @@ static int serve(struct app* app, int fd, uint64_t request_bytes, uint64_t respo
     return app->errors != 0 ? -EPROTO : result;
 }
 
+struct arguments {
+    struct socket_address to; /* the server's port, too */
+    uint64_t count, request_bytes, response_bytes, patience_ms;
+};
+
+static const struct arguments kDefaults = {
+    .count = 1000, .request_bytes = 1, .response_bytes = 1, .patience_ms = 5000};
+
+#define AT(field) offsetof(struct arguments, field)
+static const struct option kServerOptions[] = {
+    {"--port", OPTION_PORT, OPTION_REQUIRED, NULL, 0, 0, AT(to.port)},
+    {"--request-bytes", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, MAX_MESSAGE, AT(request_bytes)},
+    {"--response-bytes", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, MAX_MESSAGE, AT(response_bytes)},
+    OPTION_END};
+static const struct option kClientOptions[] = {
+    {"--to", OPTION_ADDRESS, OPTION_REQUIRED, NULL, 0, 0, AT(to.address)},
+    {"--port", OPTION_PORT, OPTION_REQUIRED, NULL, 0, 0, AT(to.port)},
+    {"--count", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, UINT32_MAX, AT(count)},
+    {"--request-bytes", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, MAX_MESSAGE, AT(request_bytes)},
+    {"--response-bytes", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, MAX_MESSAGE, AT(response_bytes)},
+    {"--patience-ms", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, 3600000, AT(patience_ms)},
+    OPTION_END};
+#undef AT
+
 static int run_server(struct app* app) {
-    uint16_t port = 0;
-    uint64_t request_bytes = 1;
-    uint64_t response_bytes = 1;
-    const struct option options[] = {
-        {"--port", OPTION_PORT, true, 0, 0, &port},
-        {"--request-bytes", OPTION_NUMBER, false, 1, MAX_MESSAGE, &request_bytes},
-        {"--response-bytes", OPTION_NUMBER, false, 1, MAX_MESSAGE, &response_bytes},
-        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
-    const int listener = app_listen(app, port, 0);
+    const struct arguments* given = app->arguments;
+    const int listener = app_listen(app, given->to.port, 0);
     if (listener < 0) {
         return listener;
     }
@@ -69,7 +83,7 @@ static int run_server(struct app* app) {
     app->start_ps = kernel_now();
     int result = syscall_setsockopt(fd, OPTION_NO_DELAY, 1);
     if (result == 0) {
-        result = serve(app, fd, request_bytes, response_bytes);
+        result = serve(app, fd, given->request_bytes, given->response_bytes);
     }
     (void)syscall_close(fd);
     return result;
@@ -103,31 +117,16 @@ static int ask(struct app* app, int fd, uint64_t count, uint64_t request_bytes,
 }
 
 static int run_client(struct app* app) {
-    struct socket_address to = {0, 0};
-    uint64_t count = 1000;
-    uint64_t request_bytes = 1;
-    uint64_t response_bytes = 1;
-    uint64_t patience_ms = 5000;
-    const struct option options[] = {
-        {"--to", OPTION_ADDRESS, true, 0, 0, &to.address},
-        {"--port", OPTION_PORT, true, 0, 0, &to.port},
-        {"--count", OPTION_NUMBER, false, 1, UINT32_MAX, &count},
-        {"--request-bytes", OPTION_NUMBER, false, 1, MAX_MESSAGE, &request_bytes},
-        {"--response-bytes", OPTION_NUMBER, false, 1, MAX_MESSAGE, &response_bytes},
-        {"--patience-ms", OPTION_NUMBER, false, 0, 3600000, &patience_ms},
-        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
+    const struct arguments* given = app->arguments;
     int fd = syscall_socket(SOCKET_TCP);
-    fd = fd < 0 ? fd : app_connect(app, fd, to, patience_ms);
+    fd = fd < 0 ? fd : app_connect(app, fd, given->to, given->patience_ms);
     if (fd < 0) {
         return fd;
     }
     app->start_ps = kernel_now();
     int result = syscall_setsockopt(fd, OPTION_NO_DELAY, 1);
     if (result == 0) {
-        result = ask(app, fd, count, request_bytes, response_bytes);
+        result = ask(app, fd, given->count, given->request_bytes, given->response_bytes);
     }
     if (result == 0) {
         result = syscall_shutdown(fd);
@@ -141,10 +140,17 @@ static int run_client(struct app* app) {
 }
 
 const struct app_type kTcpRequestServer = {"tcp_request_server",
-                                           "--port PORT [--request-bytes N] [--response-bytes N]",
-                                           "Answers the requests of one connection", run_server};
+                                           "Answers the requests of one connection",
+                                           kServerOptions,
+                                           &kDefaults,
+                                           sizeof kDefaults,
+                                           run_server,
+                                           NULL};
 const struct app_type kTcpRequestClient = {
     "tcp_request_client",
-    "--to ADDRESS --port PORT [--count N] [--request-bytes N] [--response-bytes N] "
-    "[--patience-ms N]",
-    "Sends requests one after the other and measures the time to each answer", run_client};
+    "Sends requests one after the other and measures the time to each answer",
+    kClientOptions,
+    &kDefaults,
+    sizeof kDefaults,
+    run_client,
+    NULL};

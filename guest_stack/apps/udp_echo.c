@@ -5,6 +5,7 @@
 #include "guest_stack/apps/app.h"
 
 #define MAX_DATAGRAM 65507u
+#define UDP_HEADER 8u
 
 /* Big-endian number and the time it was sent, then a pattern. */
 #define ECHO_HEADER 8u
@@ -23,17 +24,25 @@ static uint64_t get_number(const uint8_t* at) {
     return number;
 }
 
+struct server_arguments {
+    uint16_t port;
+    uint64_t count; /* 0: for ever */
+};
+
+static const struct server_arguments kServerDefaults = {0, 0};
+
+#define AT(field) offsetof(struct server_arguments, field)
+static const struct option kServerOptions[] = {
+    {"--port", OPTION_PORT, OPTION_REQUIRED, NULL, 0, 0, AT(port)},
+    {"--count", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, UINT32_MAX, AT(count)},
+    OPTION_END};
+#undef AT
+
 static int run_server(struct app* app) {
-    uint16_t port = 0;
-    uint64_t count = 0;
-    const struct option options[] = {{"--port", OPTION_PORT, true, 0, 0, &port},
-                                     {"--count", OPTION_NUMBER, false, 1, UINT32_MAX, &count},
-                                     {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
+    const struct server_arguments* given = app->arguments;
+    const uint64_t count = given->count;
     const int fd = syscall_socket(SOCKET_UDP);
-    const int bound = fd < 0 ? fd : syscall_bind(fd, (struct socket_address){0, port});
+    const int bound = fd < 0 ? fd : syscall_bind(fd, (struct socket_address){0, given->port});
     if (bound < 0) {
         return app_fail(app, "bind", bound);
     }
@@ -127,26 +136,43 @@ static int one_echo(struct echo* echo, uint64_t number) {
     }
 }
 
+struct client_arguments {
+    struct socket_address to;
+    uint64_t count, size, interval_us, timeout_ms, max_lost;
+};
+
+static const struct client_arguments kClientDefaults = {
+    .count = 100, .size = 64, .timeout_ms = 1000, .max_lost = UINT64_MAX};
+
+#define AT(field) offsetof(struct client_arguments, field)
+static const struct option kClientOptions[] = {
+    {"--to", OPTION_ADDRESS, OPTION_REQUIRED, NULL, 0, 0, AT(to.address)},
+    {"--port", OPTION_PORT, OPTION_REQUIRED, NULL, 0, 0, AT(to.port)},
+    {"--count", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, UINT32_MAX, AT(count)},
+    {"--size", OPTION_NUMBER, OPTION_OPTIONAL, "BYTES", ECHO_HEADER, MAX_DATAGRAM, AT(size)},
+    {"--interval-us", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, 3600000000u, AT(interval_us)},
+    {"--timeout-ms", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, 3600000, AT(timeout_ms)},
+    {"--max-lost", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, UINT32_MAX, AT(max_lost)},
+    OPTION_END};
+#undef AT
+
+static bool check_client(const void* arguments, const struct guest_config* config,
+                         uint32_t nic_count, struct app_demand* unmet) {
+    const struct client_arguments* given = arguments;
+    (void)nic_count;
+    return app_check_datagram(given->to.address, UDP_HEADER + given->size, given->size, config,
+                              unmet);
+}
+
 static int run_client(struct app* app) {
-    struct echo echo = {.app = app, .size = 64};
-    uint64_t count = 100;
-    uint64_t interval_us = 0;
-    uint64_t timeout_ms = 1000;
-    uint64_t allowed_loss = UINT64_MAX;
-    const struct option options[] = {
-        {"--to", OPTION_ADDRESS, true, 0, 0, &echo.to.address},
-        {"--port", OPTION_PORT, true, 0, 0, &echo.to.port},
-        {"--count", OPTION_NUMBER, false, 1, UINT32_MAX, &count},
-        {"--size", OPTION_NUMBER, false, ECHO_HEADER, MAX_DATAGRAM, &echo.size},
-        {"--interval-us", OPTION_NUMBER, false, 0, 3600000000u, &interval_us},
-        {"--timeout-ms", OPTION_NUMBER, false, 1, 3600000, &timeout_ms},
-        {"--max-lost", OPTION_NUMBER, false, 0, UINT32_MAX, &allowed_loss},
-        {NULL, OPTION_TEXT, false, 0, 0, NULL}};
-    if (!app_options(app, options)) {
-        return -EINVAL;
-    }
+    const struct client_arguments* given = app->arguments;
+    const uint64_t count = given->count;
+    const uint64_t interval_us = given->interval_us;
+    struct echo echo = {.app = app,
+                        .to = given->to,
+                        .size = given->size,
+                        .timeout_ps = given->timeout_ms * PS_PER_MS};
     (void)app_latency(app);
-    echo.timeout_ps = timeout_ms * PS_PER_MS;
     echo.fd = syscall_socket(SOCKET_UDP);
     if (echo.fd < 0) {
         return app_fail(app, "socket", echo.fd);
@@ -161,7 +187,7 @@ static int run_client(struct app* app) {
         }
     }
     (void)syscall_close(echo.fd);
-    if (result == 0 && (app->errors != 0 || app->lost > allowed_loss || app->operations == 0)) {
+    if (result == 0 && (app->errors != 0 || app->lost > given->max_lost || app->operations == 0)) {
         app_log(app, GUEST_LOG_ERROR, "%llu answered, %llu lost, %llu wrong",
                 (unsigned long long)app->operations, (unsigned long long)app->lost,
                 (unsigned long long)app->errors);
@@ -171,10 +197,18 @@ static int run_client(struct app* app) {
 }
 
 const struct app_type kUdpEchoServer = {
-    "udp_echo_server", "--port PORT [--count N]",
-    "Sends every datagram back; without --count it counts as done when it is ready", run_server};
+    "udp_echo_server",
+    "Sends every datagram back; without --count it counts as done when it is ready",
+    kServerOptions,
+    &kServerDefaults,
+    sizeof kServerDefaults,
+    run_server,
+    NULL};
 const struct app_type kUdpEchoClient = {
     "udp_echo_client",
-    "--to ADDRESS --port PORT [--count N] [--size BYTES] [--interval-us N] [--timeout-ms N] "
-    "[--max-lost N]",
-    "Sends datagrams, one at a time, and measures the time to each echo", run_client};
+    "Sends datagrams, one at a time, and measures the time to each echo",
+    kClientOptions,
+    &kClientDefaults,
+    sizeof kClientDefaults,
+    run_client,
+    check_client};

@@ -12,6 +12,7 @@
 
 #define GUEST_ABI_VERSION 1u
 #define GUEST_NEVER UINT64_MAX
+#define GUEST_DMA_MAP_BYTES 16384u /* the most that one mapping has */
 
 struct guest_host; /* the host's, opaque to the guest */
 struct guest_thread;
@@ -72,7 +73,7 @@ struct guest_host_ops {
     void* (*dma_alloc)(struct guest_host*, uint32_t nic, uint32_t size, uint32_t align,
                        uint64_t* iova);
     void (*dma_free)(struct guest_host*, uint32_t nic, void* cpu, uint32_t size, uint64_t iova);
-    /* Gives [ptr, ptr+len) to the device; at most 16 KiB. Returns its iova, 0 when refused.
+    /* Gives [ptr, ptr+len) to the device; at most GUEST_DMA_MAP_BYTES. Its iova, 0 when refused.
      * `packet` is the identity of what lies there (0 = none yet). */
     uint64_t (*dma_map)(struct guest_host*, uint32_t nic, void* ptr, uint32_t len,
                         uint32_t direction, uint64_t packet);
@@ -168,6 +169,17 @@ struct guest_description {
     const char* description;
 };
 
+/* What of a config cannot be although each value by itself could. */
+struct guest_mistake {
+    int32_t app, word;       /* its place in apps, and in its argv; -1: none */
+    int32_t route;           /* its place in routes; -1: none */
+    const char* settings[2]; /* those concerned, the likelier first; NULL: none. "nic<i>.driver.x"
+                              * when it is about one NIC, whoever set it. */
+    const char* what;        /* one sentence each */
+    const char* why;         /* "": nothing to add */
+};
+typedef void (*guest_mistake_fn)(void* ctx, const struct guest_mistake* mistake);
+
 /* --- what an image exports --- */
 /* Starts everything (creates threads and returns): 0, or negative errno with a log line that says
  * why. The table, the config and its strings stay valid until the end of the run. */
@@ -184,5 +196,10 @@ const struct guest_description* guest_settings(void);
 /* The metrics guest_metrics visits: names with <i> for an application, <n> for a NIC. */
 const struct guest_description* guest_metric_names(void);
 uint32_t guest_abi_version(void);
+/* An image need not have it: demands across settings, interfaces, routes and arguments, which no
+ * description can say. Called before anything runs, on an image that is never started: no
+ * guest_host_ops, and what it allocates or keeps is of no use to a run. */
+void guest_check(const struct guest_config* config, uint32_t nic_count, guest_mistake_fn found,
+                 void* ctx);
 
 #endif /* GUEST_ABI_H */

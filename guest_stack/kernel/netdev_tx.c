@@ -117,7 +117,8 @@ int netdev_transmit(struct netdev* dev, struct tx_request* request) {
         return enqueue(dev, request);
     }
     if (to_ring(dev, request) == -NIC_ENOSPC) {
-        /* In the queue before the flush lets softirqs run: one that wakes the queue must find it. */
+        /* In the queue before the flush lets softirqs run: one that wakes the queue must find it.
+         */
         const int result = enqueue(dev, request);
         netdev_flush(dev);
         return result;

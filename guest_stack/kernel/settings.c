@@ -6,6 +6,8 @@
 
 #include "guest_stack/kernel/costs.h"
 
+#define ETHERNET_BYTES 18u /* header with a VLAN tag */
+
 struct guest_costs costs;
 static struct nic_config nics[SETTINGS_MAX_NICS];
 
@@ -235,6 +237,71 @@ const struct nic_config* settings_nic(uint32_t nic) {
     return &nics[nic];
 }
 
+struct nic_config settings_nic_config(const struct guest_config* config, uint32_t nic) {
+    struct nic_config result = nics[nic];
+    for (uint32_t i = 0; i < config->interface_count; ++i) {
+        const struct guest_interface* interface = &config->interfaces[i];
+        if (interface->nic == nic && interface->mtu_bytes > result.mtu_bytes) {
+            result.mtu_bytes = interface->mtu_bytes;
+        }
+    }
+    return result;
+}
+
+static void show(const struct row* row, const struct nic_config* config, char* text, size_t bytes) {
+    const uint32_t value = load(row, config);
+    if (row->kind == KIND_BOOL) {
+        (void)snprintf(text, bytes, "%s", value != 0 ? "true" : "false");
+    } else if (row->kind == KIND_IRQ_MODE) {
+        (void)snprintf(text, bytes, "%s", kIrqModes[value % 3]);
+    } else {
+        (void)snprintf(text, bytes, "%u", value);
+    }
+}
+
+/* What the driver's own check said, in the words of settings. */
+static void blame(const struct nic_config* nic, const struct nic_config_demand* demand,
+                  struct settings_demand* unmet) {
+    char value[16] = "";
+    const struct row* row = find(kDriverRows, DRIVER_ROWS, demand->field);
+    if (row != NULL) {
+        show(row, nic, value, sizeof value);
+    }
+    (void)snprintf(unmet->setting, sizeof unmet->setting, "driver.%s", demand->field);
+    if (demand->other != NULL) {
+        (void)snprintf(unmet->other, sizeof unmet->other, "driver.%s", demand->other);
+    }
+    (void)snprintf(unmet->what, sizeof unmet->what, "'%s' cannot be %s here", unmet->setting,
+                   value);
+    (void)snprintf(unmet->why, sizeof unmet->why, "%s", demand->why);
+}
+
+bool settings_check(const struct guest_config* config, uint32_t nic,
+                    struct settings_demand* unmet) {
+    const struct nic_config wanted = settings_nic_config(config, nic);
+    struct nic_config_demand demand = {NULL, NULL, ""};
+    *unmet = (struct settings_demand){"", "", "", ""};
+    if (nic_config_check(&wanted, &demand) != 0) {
+        blame(&wanted, &demand, unmet);
+        return false;
+    }
+    /* The ring is full of buffers at all times, and a received one leaves it only for a fresh one:
+     * without as many as the longest frame takes nothing could ever be received. */
+    const uint32_t frame = wanted.mtu_bytes + ETHERNET_BYTES;
+    const uint32_t spare = (frame + wanted.rx_buffer_bytes - 1) / wanted.rx_buffer_bytes;
+    if (costs.rx_buffers >= wanted.rx_ring + spare) {
+        return true;
+    }
+    (void)snprintf(unmet->setting, sizeof unmet->setting, "kernel.rx_buffers");
+    (void)snprintf(unmet->other, sizeof unmet->other, "driver.rx_ring");
+    (void)snprintf(unmet->what, sizeof unmet->what, "'kernel.rx_buffers' cannot be %u here",
+                   costs.rx_buffers);
+    (void)snprintf(unmet->why, sizeof unmet->why,
+                   "a driver.rx_ring of %u and %u more for a frame make %u at least",
+                   wanted.rx_ring, spare, wanted.rx_ring + spare);
+    return false;
+}
+
 const struct guest_description* settings_describe(void) {
     static struct guest_description list[COST_ROWS + DRIVER_ROWS + 1];
     static char names[DRIVER_ROWS][40];
@@ -243,15 +310,8 @@ const struct guest_description* settings_describe(void) {
     nic_config_default(&defaults);
     for (size_t i = 0; i < DRIVER_ROWS; ++i) {
         const struct row* row = &kDriverRows[i];
-        const uint32_t value = load(row, &defaults);
         (void)snprintf(names[i], sizeof names[i], "driver.%s", row->name);
-        if (row->kind == KIND_BOOL) {
-            (void)snprintf(values[i], sizeof values[i], "%s", value != 0 ? "true" : "false");
-        } else if (row->kind == KIND_IRQ_MODE) {
-            (void)snprintf(values[i], sizeof values[i], "%s", kIrqModes[value % 3]);
-        } else {
-            (void)snprintf(values[i], sizeof values[i], "%u", value);
-        }
+        show(row, &defaults, values[i], sizeof values[i]);
         list[i] = (struct guest_description){names[i], row->text, values[i], row->description};
     }
     for (size_t i = 0; i < COST_ROWS; ++i) {

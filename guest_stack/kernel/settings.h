@@ -15,6 +15,16 @@ int settings_apply(const struct guest_setting* settings, uint32_t count, char* w
                    size_t why_bytes);
 /* The driver's configuration of a NIC after driver.* and nic<i>.driver.*. */
 const struct nic_config* settings_nic(uint32_t nic);
+/* The same with what the interface on it asks for. */
+struct nic_config settings_nic_config(const struct guest_config* config, uint32_t nic);
+
+/* What a NIC's configuration demands although each value by itself can be. False with the settings
+ * concerned, the likelier cause first, and the two sentences. */
+struct settings_demand {
+    char setting[48], other[48]; /* "driver.tx_wthresh", "driver.tidv"; "" for none */
+    char what[128], why[128];
+};
+bool settings_check(const struct guest_config* config, uint32_t nic, struct settings_demand* unmet);
 const struct guest_description* settings_describe(void);
 
 #endif /* GUEST_SETTINGS_H */

@@ -285,35 +285,36 @@ static void add_interface(uint32_t index, const struct guest_interface* config) 
     }
 }
 
-static int add_routes(const struct guest_config* config) {
+int stack_add_routes(struct route_table* routes, const struct guest_config* config, char* why,
+                     size_t why_bytes) {
     for (uint32_t i = 0; i < config->interface_count; ++i) {
         const struct guest_interface* interface = &config->interfaces[i];
         const uint32_t network = interface->address & route_mask(interface->prefix_bits);
-        (void)route_add(&stack.routes, network, interface->prefix_bits, 0, i, 0);
+        (void)route_add(routes, network, interface->prefix_bits, 0, i, 0);
     }
     for (uint32_t i = 0; i < config->route_count; ++i) {
         const struct guest_route* route = &config->routes[i];
         if (route->interface >= config->interface_count) {
-            kernel_log(GUEST_LOG_ERROR, "route %u leaves through interface %u, but there are %u", i,
-                       route->interface, config->interface_count);
-            return -EINVAL;
+            (void)snprintf(why, why_bytes, "route %u leaves through interface %u, but there are %u",
+                           i, route->interface, config->interface_count);
+            return (int)i;
         }
-        const struct route* same =
-            route_find_on(&stack.routes, route->destination, route->interface);
+        const struct route* same = route_find_on(routes, route->destination, route->interface);
         if (same != NULL && same->destination == route->destination &&
             same->prefix_bits == route->prefix_bits && same->gateway == route->gateway) {
             continue; /* the interface's own network, given once more */
         }
-        const int result = route_add(&stack.routes, route->destination, route->prefix_bits,
-                                     route->gateway, route->interface, route->metric);
+        const int result = route_add(routes, route->destination, route->prefix_bits, route->gateway,
+                                     route->interface, route->metric);
         if (result < 0) {
             char text[16];
-            kernel_log(GUEST_LOG_ERROR, "route to %s/%u is impossible (%d)",
-                       route_address_text(route->destination, text), route->prefix_bits, result);
-            return result;
+            (void)snprintf(why, why_bytes, "a route to %s/%u is impossible: %s",
+                           route_address_text(route->destination, text), route->prefix_bits,
+                           result == -ENOSPC ? "the routing table is full" : strerror(-result));
+            return (int)i;
         }
     }
-    return 0;
+    return -1;
 }
 
 int stack_start(const struct guest_config* config) {
@@ -332,9 +333,10 @@ int stack_start(const struct guest_config* config) {
         }
         stack.offload_tx = stack.offload_tx && dev->config.tx_checksum;
     }
-    const int result = add_routes(config);
-    if (result < 0) {
-        return result;
+    char why[128];
+    if (stack_add_routes(&stack.routes, config, why, sizeof why) >= 0) {
+        kernel_log(GUEST_LOG_ERROR, "%s", why);
+        return -EINVAL;
     }
     core_lock();
     tcpip_init(NULL, NULL);

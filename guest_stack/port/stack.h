@@ -64,6 +64,10 @@ struct stack {
 };
 extern struct stack stack;
 
+/* The interfaces' own networks, then the config's routes. -1, or the first route that cannot be and
+ * the reason. */
+int stack_add_routes(struct route_table* routes, const struct guest_config* config, char* why,
+                     size_t why_bytes);
 /* BLOCKS. Brings up lwIP, the interfaces and the routes of `config`; 0 or negative errno. */
 int stack_start(const struct guest_config* config);
 bool stack_online(void); /* every interface has carrier */

@@ -105,8 +105,8 @@ TEST(Arguments, AreCheckedStrictly) {
          "cannot open 'absent'"},
         {{"tcp_bidirectional", "--send", "x", "--receive", "y"}, "needs either --listen"},
         {{"packet_generator", "--mac", "nonsense"}, "--mac takes aa:bb:cc:dd:ee:ff"},
-        {{"packet_generator", "--size", "30"}, "--size 30"},
-        {{"packet_sink", "--nic", "3"}, "--nic: No such device"},
+        {{"packet_generator", "--size", "30"}, "--size takes a number, 50..65549, not '30'"},
+        {{"packet_sink", "--nic", "3"}, "--nic 3: there is no such NIC"},
     };
     for (const Mistake& mistake : mistakes) {
         Pair pair({{mistake.argv}}, {});
@@ -114,6 +114,127 @@ TEST(Arguments, AreCheckedStrictly) {
         EXPECT_NE(pair.a->status(0), 0) << mistake.why;
         EXPECT_THAT(pair.a->log(), HasSubstr(mistake.why));
     }
+}
+
+// --- before anything runs -----------------------------------------------------------------------
+
+// Every mistake as "app.word route setting,setting: what; why".
+std::vector<std::string> check(const HostConfig& config, uint32_t nics = 1) {
+    World world;
+    TestHost host(world, DOORBELL_FAKE_GUEST, nics, config);
+    std::vector<std::string> list;
+    reinterpret_cast<decltype(&guest_check)>(host.symbol("guest_check"))(
+        &host.prepare(), nics,
+        [](void* ctx, const guest_mistake* m) {
+            std::string text = std::to_string(m->app) + "." + std::to_string(m->word) + " " +
+                               std::to_string(m->route);
+            for (const char* setting : m->settings) {
+                if (setting != nullptr) text += std::string(" ") + setting;
+            }
+            static_cast<std::vector<std::string>*>(ctx)->push_back(text + ": " + m->what + "; " +
+                                                                   m->why);
+        },
+        &list);
+    return list;
+}
+
+HostConfig host_with(std::vector<App> apps, Settings settings = {}, uint32_t mtu = 1500) {
+    return {"a", {{0, address("10.0.0.1"), 24, mtu}}, {}, std::move(apps), std::move(settings)};
+}
+
+struct Demand {
+    HostConfig config;
+    std::string mistake; /* "" for none */
+};
+
+TEST(Check, FindsWhatNoSingleValueShows) {
+    const auto generator = [](std::vector<std::string> words) {
+        words.insert(words.begin(), "packet_generator");
+        return App{words};
+    };
+    const App big = {{"ping", "--to", "10.0.0.2", "--size", "14793"}};
+    const std::string thirty_two = "32";
+    const Demand demands[] = {
+        {host_with({}), ""},
+        {host_with({}, {{"driver.tx_wthresh", "1"}}), ""},
+        {host_with({}, {{"driver.tx_wthresh", "2"}, {"driver.tidv", "1"}}), ""},
+        {host_with({}, {{"driver.tx_wthresh", "2"}}),
+         "-1.-1 -1 nic0.driver.tx_wthresh nic0.driver.tidv: 'driver.tx_wthresh' cannot be 2 here; "
+         "the last few would stay"},
+        {host_with({}, {{"kernel.rx_buffers", "65"}}), ""},
+        {host_with({}, {{"kernel.rx_buffers", "64"}}),
+         "-1.-1 -1 kernel.rx_buffers nic0.driver.rx_ring: 'kernel.rx_buffers' cannot be 64 here; "
+         "a driver.rx_ring of 64 and 1 more for a frame make 65 at least"},
+        {host_with({}, {{"kernel.rx_buffers", "68"}}, 9000),
+         "-1.-1 -1 kernel.rx_buffers nic0.driver.rx_ring: 'kernel.rx_buffers' cannot be 68 here; "
+         "a driver.rx_ring of 64 and 5 more for a frame make 69 at least"},
+        {host_with({{{"ping", "--to", "10.0.0.2", "--size", "14792"}}}), ""},
+        {host_with({big}),
+         "0.4 -1: --size 14793: more than 10 fragments; lwIP puts no more together; with an "
+         "mtu_bytes of 1500 it takes 14792 at most"},
+        {host_with({big}, {}, 9000), ""},
+        {host_with({{{"ping", "--to", "10.0.0.1", "--size", "65499"}}}), ""},
+        {host_with({{{"udp_echo_client", "--to", "10.0.0.2", "--port", "7", "--size", "20000"}}}),
+         "0.6 -1: --size 20000: more than 10 fragments; lwIP puts no more together; with an "
+         "mtu_bytes of 1500 it takes 14792 at most"},
+        {host_with({generator({}), generator({"--nic", "1"})}),
+         "1.2 -1: --nic 1: there is no such NIC; the host has 1, counted from 0"},
+        {host_with({generator({"--size", "1518"})}), ""},
+        {host_with({generator({"--size", "1519"})}),
+         "0.2 -1: --size 1519 is impossible here; without --tso and an mtu_bytes of 1500: "
+         "50..1518"},
+        {host_with({generator({"--size", "1515", "--vlan", "5"})}, {{"driver.vlan_strip", "1"}}),
+         "0.2 -1: --size 1515 is impossible here; without --tso and an mtu_bytes of 1500: "
+         "50..1514"},
+        {host_with({generator({"--size", "50", "--tso", "9"})}),
+         "0.2 -1: --size 50 is impossible here; with --tso and an mtu_bytes of 1500: 62..65549"},
+        {host_with({generator({"--tso", "1465"})}),
+         "0.2 -1: --tso 1465 is impossible here; with an mtu_bytes of 1500: 1..1464"},
+        {host_with({generator({"--vlan", "5"})}),
+         "0.2 -1 nic0.driver.vlan_strip: --vlan 5 cannot be inserted; driver.vlan_strip is false, "
+         "and CTRL.VME governs insertion, too"},
+        {host_with({generator({"--checksum-offload", "0"})}, {{"driver.tx_checksum", "false"}}),
+         ""},
+        {host_with({generator({})}, {{"nic0.driver.tx_checksum", "false"}}),
+         "0.-1 -1 nic0.driver.tx_checksum: without --checksum-offload 0 the generator needs "
+         "checksums inserted by the NIC; driver.tx_checksum is false"},
+        {host_with({generator({"--segments", thirty_two})}), ""},
+        {host_with({generator({"--segments", thirty_two})}, {{"driver.tx_ring", "32"}}),
+         "0.2 -1 nic0.driver.tx_ring: --segments 32 takes 33 descriptors a packet; "
+         "driver.tx_ring is 32, one is always free"},
+        {host_with({generator({"--size", "40000", "--tso", "1000", "--segments", "3"})}),
+         "0.6 -1: --segments 3 makes pieces of up to 19973 bytes; a piece has at most 16384"},
+        {host_with({{{"ping"}}}), "0.-1 -1: --to is missing; "},
+    };
+    for (const Demand& demand : demands) {
+        std::vector<std::string> wanted;
+        if (!demand.mistake.empty()) wanted.push_back(demand.mistake);
+        EXPECT_EQ(check(demand.config), wanted);
+    }
+}
+
+TEST(Check, FindsARouteThatCannotBeAndAConfigThatNeverCould) {
+    HostConfig config = host_with({});
+    for (uint32_t i = 0; i < 64; ++i) {
+        config.routes.push_back({i << 8, 24, address("10.0.0.9"), 0, 0});
+    }
+    EXPECT_EQ(check(config), (std::vector<std::string>{"-1.-1 63: a route to 0.0.63.0/24 is "
+                                                       "impossible: the routing table is full; "}));
+    config.routes.pop_back();
+    EXPECT_TRUE(check(config).empty());
+    EXPECT_EQ(check(host_with({}, {{"driver.nonsense", "1"}})).size(), 1u);
+}
+
+TEST(Check, SaysOfWhichNicAndOnlyOnceWhatTheRunWouldRefuse) {
+    const HostConfig config{
+        "a",
+        {{0, address("10.0.0.1"), 24, 1500}, {1, address("10.1.0.1"), 24, 1500}},
+        {},
+        {},
+        {{"nic1.driver.tx_wthresh", "4"}}};
+    const auto list = check(config, 2);
+    ASSERT_EQ(list.size(), 1u);
+    EXPECT_THAT(list[0], HasSubstr("nic1.driver.tx_wthresh nic1.driver.tidv"));
 }
 
 // --- descriptions -------------------------------------------------------------------------------
@@ -178,7 +299,7 @@ TEST(Descriptions, EveryApplicationIsListed) {
     std::set<std::string> names;
     for (const guest_description* d = list; d->name != nullptr; ++d) {
         names.insert(d->name);
-        EXPECT_NE(std::string(d->arguments), "");
+        EXPECT_THAT(std::string(d->arguments), HasSubstr("--"));
     }
     EXPECT_EQ(names,
               (std::set<std::string>{"tcp_send", "tcp_receive", "tcp_bidirectional",
@@ -205,8 +326,9 @@ TEST(Image, ExportsNothingButItsInterfaceAndWhatReplacesLwip) {
                                "syscall_read", "nic_tx", "flow_get"}) {
         EXPECT_EQ(pair.a->symbol(hidden), nullptr) << hidden;
     }
-    for (const char* visible : {"guest_start", "guest_metrics", "guest_show", "guest_apps",
-                                "guest_settings", "guest_metric_names", "guest_abi_version"}) {
+    for (const char* visible :
+         {"guest_start", "guest_metrics", "guest_show", "guest_apps", "guest_settings",
+          "guest_metric_names", "guest_abi_version", "guest_check"}) {
         EXPECT_NE(pair.a->symbol(visible), nullptr) << visible;
     }
     EXPECT_NE(pair.a->symbol("tcp_active_pcbs"), pair.b->symbol("tcp_active_pcbs"))

@@ -46,6 +46,14 @@ void nic_config_default(struct nic_config* config) {
                                   .rx_checksum = true};
 }
 
+int nic_config_check(const struct nic_config* config, struct nic_config_demand* unmet) {
+    if (config->tx_wthresh <= 1 || config->tidv != 0) {
+        return 0;
+    }
+    *unmet = (struct nic_config_demand){"tx_wthresh", "tidv", "the last few would stay"};
+    return -NIC_EINVAL;
+}
+
 int nic_probe(struct nic_device* dev, const struct nic_hal* hal) {
     if (fake_count == MAX_DEVICES) {
         return -NIC_ENODEV;

@@ -338,3 +338,8 @@ EXPORTED void guest_metrics(guest_metric_fn visit, void* context) {
 void nic_config_default(struct nic_config* config) {
     *config = (struct nic_config){0};
 }
+int nic_config_check(const struct nic_config* config, struct nic_config_demand* unmet) {
+    (void)config;
+    (void)unmet;
+    return 0;
+}

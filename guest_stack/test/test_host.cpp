@@ -535,7 +535,8 @@ TestHost::TestHost(World& world, const std::string& image, uint32_t nic_count, H
     // The dynamic linker knows libraries by their soname: each copy needs one of its own.
     const std::string soname = "liblwip.so.0";
     std::string own = soname;
-    own.back() = static_cast<char>('A' + number_);
+    own[own.size() - 2] = static_cast<char>('A' + number_ / 26);
+    own.back() = static_cast<char>('A' + number_ % 26);
     char directory[] = "/tmp/guest_test.XXXXXX";
     directory_ = mkdtemp(directory);
     std::string text = read_file(image);
@@ -576,7 +577,7 @@ void* TestHost::memory(uint64_t iova, uint32_t size) {
     return found->second.memory;
 }
 
-int TestHost::start() {
+const guest_config& TestHost::prepare() {
     for (const App& app : config_.apps) {
         argvs_.emplace_back();
         for (const std::string& word : app.argv) {
@@ -599,10 +600,15 @@ int TestHost::start() {
                      apps_.data(),
                      static_cast<uint32_t>(settings_.size()),
                      settings_.data()};
+    return guest_config_;
+}
+
+int TestHost::start() {
+    const guest_config& config = prepare();
     const auto start = reinterpret_cast<decltype(&guest_start)>(symbol("guest_start"));
     ops_ = kOps;
     ops_.version = abi_version;
-    return start(&ops_, reinterpret_cast<guest_host*>(this), &guest_config_);
+    return start(&ops_, reinterpret_cast<guest_host*>(this), &config);
 }
 
 bool TestHost::done() const {

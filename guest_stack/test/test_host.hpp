@@ -131,6 +131,8 @@ public:
     TestHost(const TestHost&) = delete;
     TestHost& operator=(const TestHost&) = delete;
 
+    // What start() hands to the guest; once.
+    const guest_config& prepare();
     int start();
     FakeNic& nic(uint32_t index) { return *nics_[index]; }
     World& world() { return world_; }

@@ -9,6 +9,7 @@
 #include "hw/base/generated/events.hpp"
 
 extern "C" {
+#include "guest_stack/apps/option.h"
 #include "guest_stack/apps/test_packet.h"
 #include "guest_stack/kernel/events.h"
 #include "guest_stack/kernel/latency.h"
@@ -300,6 +301,89 @@ TEST(EventCodes, AreThoseOfTheSchema) {
     for (const auto& [ours, theirs] : codes) {
         EXPECT_EQ(ours, static_cast<int>(theirs));
     }
+}
+
+// --- options ------------------------------------------------------------------------------------
+
+struct Arguments {
+    uint16_t listen;
+    uint32_t to;
+    uint16_t port;
+    uint64_t count, offload;
+    const char* file;
+    uint8_t mac[6];
+};
+
+const option kOptions[] = {
+    {"--listen", OPTION_PORT, OPTION_EITHER, nullptr, 0, 0, offsetof(Arguments, listen)},
+    {"--to", OPTION_ADDRESS, OPTION_OR, nullptr, 0, 0, offsetof(Arguments, to)},
+    {"--port", OPTION_PORT, OPTION_OR, nullptr, 0, 0, offsetof(Arguments, port)},
+    {"--file", OPTION_TEXT, OPTION_REQUIRED, "NAME", 0, 0, offsetof(Arguments, file)},
+    {"--count", OPTION_NUMBER, OPTION_OPTIONAL, "N", 2, 9, offsetof(Arguments, count)},
+    {"--offload", OPTION_SWITCH, OPTION_OPTIONAL, nullptr, 0, 1, offsetof(Arguments, offload)},
+    {"--mac", OPTION_MAC, OPTION_OPTIONAL, nullptr, 0, 0, offsetof(Arguments, mac)},
+    OPTION_END};
+
+TEST(Options, TheSynopsisHasRangesAndAlternatives) {
+    char text[256];
+    options_synopsis(kOptions, text, sizeof text);
+    EXPECT_STREQ(text,
+                 "(--listen PORT | --to ADDRESS --port PORT) --file NAME [--count N:2..9] "
+                 "[--offload 0|1] [--mac MAC]");
+    options_synopsis(kOptions, text, 12);
+    EXPECT_STREQ(text, "(--listen P") << "cut off, not beyond the buffer";
+    const option open[] = {{"--a", OPTION_NUMBER, OPTION_EITHER, "BYTES", 1, UINT64_MAX, 0},
+                           {"--b", OPTION_NUMBER, OPTION_OR, "N", 0, 1, 8},
+                           OPTION_END};
+    options_synopsis(open, text, sizeof text);
+    EXPECT_STREQ(text, "(--a BYTES:1.. | --b N:0..1)");
+}
+
+std::string parse(std::vector<const char*> words, Arguments& arguments) {
+    words.insert(words.begin(), "app");
+    char why[128] = "";
+    const bool good = options_parse(kOptions, static_cast<int>(words.size()), words.data(),
+                                    &arguments, why, sizeof why);
+    EXPECT_EQ(good, *why == '\0');
+    return why;
+}
+
+TEST(Options, AreTakenByTheirTableAndDefaultsStay) {
+    Arguments a{};
+    a.count = 5;
+    EXPECT_EQ(parse({"--to", "10.0.0.1", "--port", "80", "--file", "x", "--offload", "1", "--mac",
+                     "02:00:00:00:01:fF"},
+                    a),
+              "");
+    EXPECT_EQ(a.to, ip("10.0.0.1"));
+    EXPECT_EQ(a.port, 80);
+    EXPECT_STREQ(a.file, "x");
+    EXPECT_EQ(a.count, 5u);
+    EXPECT_EQ(a.offload, 1u);
+    EXPECT_EQ(a.mac[5], 0xff);
+    for (const char* edge : {"2", "9"}) {
+        EXPECT_EQ(parse({"--listen", "1", "--file", "x", "--count", edge}, a), "");
+    }
+}
+
+TEST(Options, EveryMistakeIsSaid) {
+    Arguments a{};
+    const auto with = [&](const char* name, const char* value) {
+        return parse({"--listen", "1", "--file", "x", name, value}, a);
+    };
+    EXPECT_EQ(with("--count", "1"), "--count takes a number, 2..9, not '1'");
+    EXPECT_EQ(with("--count", "10"), "--count takes a number, 2..9, not '10'");
+    EXPECT_EQ(with("--count", ""), "--count takes a number, 2..9, not ''");
+    EXPECT_EQ(with("--offload", "2"), "--offload takes 0 or 1, not '2'");
+    EXPECT_EQ(with("--mac", "2:0:0:0:1:0"), "--mac takes aa:bb:cc:dd:ee:ff, not '2:0:0:0:1:0'");
+    EXPECT_EQ(with("--file", "y"), "--file is given twice");
+    EXPECT_EQ(with("--cuont", "3"), "there is no option '--cuont'");
+    EXPECT_EQ(parse({"--listen", "1"}, a), "--file is missing");
+    EXPECT_EQ(parse({"--listen"}, a), "--listen needs a value");
+    const char* either = "needs either --listen PORT or --to ADDRESS --port PORT";
+    EXPECT_EQ(parse({"--file", "x"}, a), either);
+    EXPECT_EQ(parse({"--file", "x", "--to", "10.0.0.1"}, a), either);
+    EXPECT_EQ(with("--port", "1"), either);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "hw/nic/nic_params.hpp"
 #include "hw/regs/generated/i82574l_regs.hpp"
+#include "testbench/cli/host_config.hpp"
 #include "testbench/host/guest_files.hpp"
 
 namespace doorbell::cli {
@@ -67,6 +68,7 @@ const ProgramKnowledge::LoadedImage& ProgramKnowledge::load(const std::string& n
     const GuestImage image(params);
     loaded.error = image.error();
     if (!image.loaded()) return loaded;
+    loaded.check = image.check;
     loaded.contents = {documented(image.apps()), documented(image.settings())};
     for (const scenario::Documented& metric : documented(image.metric_names())) {
         loaded.metrics.push_back({metric.name, metric.arguments, metric.description});
@@ -79,6 +81,33 @@ const scenario::ImageContents* ProgramKnowledge::image(const std::string& name,
     const LoadedImage& loaded = load(name);
     why = loaded.error;
     return loaded.error.empty() ? &loaded.contents : nullptr;
+}
+
+std::vector<scenario::GuestMistake> ProgramKnowledge::check_guest(
+    const scenario::Host& host) const {
+    std::vector<scenario::GuestMistake> mistakes;
+    const LoadedImage& loaded = load(host.image);
+    if (loaded.check == nullptr) return mistakes;
+    const GuestConfig config = guest_config_of(host);
+    const GuestConfigTable table(config, host.name);
+    const auto found = [](void* ctx, const guest_mistake* from) {
+        const auto place = [](std::int32_t number) -> std::optional<std::size_t> {
+            if (number < 0) return std::nullopt;
+            return static_cast<std::size_t>(number);
+        };
+        scenario::GuestMistake mistake;
+        mistake.what = from->what;
+        mistake.why = from->why;
+        mistake.app = place(from->app);
+        mistake.word = place(from->word);
+        mistake.route = place(from->route);
+        for (const char* setting : from->settings) {
+            if (setting != nullptr) mistake.settings.emplace_back(setting);
+        }
+        static_cast<std::vector<scenario::GuestMistake>*>(ctx)->push_back(std::move(mistake));
+    };
+    loaded.check(&table.config(), static_cast<std::uint32_t>(host.nics.size()), found, &mistakes);
+    return mistakes;
 }
 
 std::vector<std::string> ProgramKnowledge::metrics(const scenario::Scenario& scenario) const {

@@ -24,6 +24,8 @@ public:
                                               const scenario::ParamValue& value) const override;
     [[nodiscard]] const scenario::ImageContents* image(const std::string& name,
                                                        std::string& why) const override;
+    [[nodiscard]] std::vector<scenario::GuestMistake> check_guest(
+        const scenario::Host& host) const override;
     [[nodiscard]] std::vector<std::string> metrics(
         const scenario::Scenario& scenario) const override;
     [[nodiscard]] std::string check_input(const std::string& name) const override;
@@ -39,6 +41,7 @@ private:
         std::string error;
         scenario::ImageContents contents;
         std::vector<report::MetricDescription> metrics;
+        decltype(&guest_check) check = nullptr;
     };
     [[nodiscard]] const LoadedImage& load(const std::string& name) const;
 

@@ -185,6 +185,71 @@ class ExitCodes(Acceptance):
             self.assertEqual(run.code, 2, run.explain())
             self.assertIn(message, run.stderr)
 
+    def test_2_for_an_argument_out_of_its_range_with_place_range_and_suggestion(self):
+        for scenario, argument, what, takes in (
+                ("ping", "workload.count=0", "'--count' cannot be 0", "it takes 1..4294967295"),
+                ("ping", "workload.size=65507", "'--size' cannot be 65507", "it takes 0..65499"),
+                ("vlan", "workload.tag=70000", "'--vlan' cannot be 70000", "it takes 0..65535"),
+                ("tso", "workload.mss=0", "'--tso' cannot be 0", "it takes 1..9216"),
+                ("scatter_gather", "workload.segments=1000", "'--segments' cannot be 1000",
+                 "it takes 1..32")):
+            for command in ("check", "run"):
+                done = doorbell(command, scenario, "--set", argument)
+                self.assertEqual(done.returncode, 2, f"{argument}: {done.stdout}{done.stderr}")
+                column = argument.index("=") + 2
+                self.assertIn(f"--set {argument}:{column}: error: {what}\n", done.stderr)
+                self.assertIn(f"= {takes}\n      = help: the nearest is ", done.stderr)
+        mine = self.folder / "mine.toml"
+        mine.write_text((SCENARIOS / "ping.toml").read_text().replace("count = 100", "count = 0"))
+        done = doorbell("check", str(mine))
+        self.assertEqual(done.returncode, 2)
+        line = mine.read_text().splitlines().index("count = 0") + 1
+        self.assertIn(f"mine.toml:{line}:9: error: '--count' cannot be 0\n"
+                      f"{line:>5} | count = 0\n      |         ^\n", done.stderr)
+
+    def test_2_for_values_that_do_not_go_together(self):
+        for scenario, argument, words in (
+                ("ping", "workload.size=14793", "14792 at most"),
+                ("tcp_file", "settings.driver.tx_wthresh=4", "driver.tidv"),
+                ("tcp_file", "host.b.settings.kernel.rx_buffers=256", "257 at least"),
+                ("vlan", "workload.size=1515", "50..1514"),
+                ("vlan", "settings.driver.vlan_strip=false", "CTRL.VME"),
+                ("tso", "workload.mss=1465", "1..1464"),
+                ("tso", "workload.segments=2", "at most 16384"),
+                ("tso", "settings.driver.tx_checksum=false", "driver.tx_checksum is false"),
+                ("scatter_gather", "settings.driver.tx_ring=8", "driver.tx_ring is 8")):
+            done = doorbell("check", scenario, "--set", argument)
+            self.assertEqual(done.returncode, 2, f"{argument}: {done.stdout}")
+            self.assertIn(f"--set {argument}:{argument.index('=') + 2}: error: ", done.stderr)
+            self.assertIn(words, done.stderr)
+        self.assertEqual(doorbell("check", "tcp_file", "--set", "settings.driver.tx_wthresh=4",
+                                  "--set", "settings.driver.tidv=1").returncode, 0)
+
+    def test_2_for_a_value_of_a_sweep_that_does_not_go_with_the_rest(self):
+        mine = self.folder / "mine.toml"
+        text = (SCENARIOS / "ping.toml").read_text()
+        mine.write_text(text + "[sweep]\nsettings.driver.tx_wthresh = [0, 4]\n")
+        done = doorbell("run", str(mine), "--out", str(self.folder / "o"))
+        self.assertEqual(done.returncode, 2, done.stdout)
+        last = len(mine.read_text().splitlines())
+        self.assertIn(f"mine.toml:{last}:34: error: 'driver.tx_wthresh' cannot be 4", done.stderr)
+        self.assertFalse((self.folder / "o").exists())
+
+    def test_the_edges_of_the_ranges_run(self):
+        edges = {"ping": (("workload.size=14792", "settings.driver.rx_ring=8"),
+                          ("workload.size=0",)),
+                 "vlan": (("workload.tag=65535",), ("workload.size=50",)),
+                 "tso": (("workload.mss=1464",), ("workload.mss=64",)),
+                 "tcp_file": (("settings.driver.tx_wthresh=63", "settings.driver.tidv=1"),)}
+        for scenario, runs in edges.items():
+            for settings in runs:
+                arguments = [word for setting in settings for word in ("--set", setting)]
+                if scenario in ("ping", "vlan"):
+                    arguments += ["--set", "workload.count=5"]
+                run = self.run_doorbell(scenario, *arguments)
+                self.assertNotIn("status", run.stderr, run.explain())
+                self.assertLess(run.code, 2, run.explain())
+
     def test_3_when_the_process_dies_and_the_replay_command_is_shown(self):
         # The capture outgrows what the system lets a file have: SIGXFSZ, where an assertion of the
         # model would be SIGABRT.

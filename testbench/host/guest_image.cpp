@@ -151,6 +151,7 @@ std::string GuestImage::resolve() {
     if (why = find("guest_show", show); !why.empty()) return why;
     if (why = find("guest_apps", apps); !why.empty()) return why;
     if (why = find("guest_settings", settings); !why.empty()) return why;
+    (void)find("guest_check", check);  // an image need not have it
     return find("guest_metric_names", metric_names);
 }
 

@@ -38,6 +38,7 @@ public:
     decltype(&guest_apps) apps = nullptr;
     decltype(&guest_settings) settings = nullptr;
     decltype(&guest_metric_names) metric_names = nullptr;
+    decltype(&guest_check) check = nullptr;  ///< Stays null when the image has none.
 
     /// Another function that the image exports, for a host that knows more than the ABI; nullptr
     /// if there is none.

@@ -41,7 +41,10 @@ HostModule::HostModule(const sc_core::sc_module_name& name, const HostParams& pa
       interrupts_(params.interrupts, timeline_, events),
       threads_("threads", params.threads, timeline_),
       image_(params.image),
-      host_name_(basename()) {
+      host_name_(basename()),
+      config_(params_.config, host_name_),
+      apps_left_(config_.config().app_count),
+      statuses_(config_.config().app_count) {
     pin_rand(params.seed);
     for (std::uint32_t i = 0; i < params.nic_count; i++) {
         const std::string slot_name = "slot" + std::to_string(i);
@@ -50,35 +53,9 @@ HostModule::HostModule(const sc_core::sc_module_name& name, const HostParams& pa
         slots_.back()->set_refusal_log(
             [this](const std::string& text) { log(GUEST_LOG_WARN, text); });
     }
-    build_config();
 }
 
 HostModule::~HostModule() = default;
-
-void HostModule::build_config() {
-    const GuestConfig& from = params_.config;
-    argument_lists_.reserve(from.apps.size());
-    for (const GuestApp& app : from.apps) {
-        std::vector<const char*>& list = argument_lists_.emplace_back();
-        for (const std::string& argument : app.arguments) list.push_back(argument.c_str());
-        list.push_back(nullptr);
-        guest_apps_.push_back({static_cast<int>(app.arguments.size()), list.data(), app.start_ps});
-    }
-    for (const auto& [key, value] : from.settings) {
-        guest_settings_.push_back({key.c_str(), value.c_str()});
-    }
-    config_.host_name = host_name_.c_str();
-    config_.interface_count = static_cast<std::uint32_t>(from.interfaces.size());
-    config_.interfaces = from.interfaces.data();
-    config_.route_count = static_cast<std::uint32_t>(from.routes.size());
-    config_.routes = from.routes.data();
-    config_.app_count = static_cast<std::uint32_t>(guest_apps_.size());
-    config_.apps = guest_apps_.data();
-    config_.setting_count = static_cast<std::uint32_t>(guest_settings_.size());
-    config_.settings = guest_settings_.data();
-    statuses_.resize(guest_apps_.size());
-    apps_left_ = config_.app_count;
-}
 
 void HostModule::start() {
     assert(image_.loaded() && "look at error() first");
@@ -89,7 +66,7 @@ void HostModule::start() {
 
 void HostModule::boot(void* self) {
     auto* host = static_cast<HostModule*>(self);
-    const int status = host->image_.start(&host_ops(), &host->handle_, &host->config_);
+    const int status = host->image_.start(&host_ops(), &host->handle_, &host->config_.config());
     if (status < 0) {
         host->panic(std::string("the guest did not start: ") + std::strerror(-status));
     } else if (host->finished()) {

@@ -14,6 +14,7 @@
 #include "hw/base/metrics.hpp"
 #include "hw/base/prng.hpp"
 #include "hw/base/timeline_module.hpp"
+#include "testbench/host/guest_config.hpp"
 #include "testbench/host/guest_files.hpp"
 #include "testbench/host/guest_image.hpp"
 #include "testbench/host/guest_threads_module.hpp"
@@ -29,19 +30,6 @@ struct guest_host {
 };
 
 namespace doorbell {
-
-struct GuestApp {
-    std::vector<std::string> arguments;  ///< As one would type it; the first is its name.
-    Picoseconds start_ps = 0;
-};
-
-/// guest_config in C++: owns its strings.
-struct GuestConfig {
-    std::vector<guest_interface> interfaces;
-    std::vector<guest_route> routes;
-    std::vector<GuestApp> apps;
-    std::vector<std::pair<std::string, std::string>> settings;
-};
 
 struct HostParams {
     GuestImageParams image;
@@ -119,7 +107,6 @@ public:
 
 private:
     static void boot(void* self);
-    void build_config();
     void tell_ended();
 
     HostParams params_;
@@ -134,10 +121,7 @@ private:
     std::vector<std::unique_ptr<guest_file>> files_;
 
     std::string host_name_;
-    guest_config config_{};
-    std::vector<std::vector<const char*>> argument_lists_;
-    std::vector<guest_app> guest_apps_;
-    std::vector<guest_setting> guest_settings_;
+    const GuestConfigTable config_;
 
     Picoseconds report_now_ps_ = 0;
     Picoseconds report_time_ps_ = 0;

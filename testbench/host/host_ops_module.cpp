@@ -9,6 +9,8 @@
 
 namespace doorbell {
 
+static_assert(Iommu::kMaxMappingBytes == GUEST_DMA_MAP_BYTES);
+
 namespace {
 
 constexpr std::uint32_t kAllOnes = ~std::uint32_t{0};

@@ -77,6 +77,52 @@ bool command_words(const ConfigNode& node, std::vector<std::string>& words) {
     return quote == '\0' && !words.empty();
 }
 
+namespace {
+
+/// The last line of a string that begins at `at`: toml++ gives a length to those of one line only.
+std::size_t last_line(const Position& at) {
+    const auto& lines = at.source->lines;
+    if (at.length > 1) return at.line;
+    const std::string delimiter(3, lines[at.line - 1][at.column - 1]);
+    for (std::size_t line = at.line; line <= lines.size(); line++) {
+        const std::size_t from = line == at.line ? at.column + 2 : 0;
+        if (lines[line - 1].find(delimiter, from) != std::string::npos) return line;
+    }
+    return lines.size();
+}
+
+}  // namespace
+
+std::vector<Position> command_places(const ConfigNode& node,
+                                     const std::vector<std::string>& words) {
+    std::vector<Position> places(words.size(), node.at);
+    if (const auto* array = node.as<ConfigNode::Array>()) {
+        for (std::size_t i = 0; i < words.size(); i++) places[i] = (*array)[i]->at;
+        return places;
+    }
+    const SourceText* source = node.at.source;
+    if (source == nullptr || node.at.line == 0 || node.at.line > source->lines.size())
+        return places;
+    if (node.at.column == 0 || node.at.column > source->lines[node.at.line - 1].size()) {
+        return places;
+    }
+    // Words stand in the order of the text: each is looked for behind the one before.
+    const std::size_t last = last_line(node.at);
+    std::uint32_t line = node.at.line;
+    std::size_t from = node.at.column - 1;
+    for (std::size_t i = 0; i < words.size() && !words[i].empty(); i++) {
+        std::size_t found = source->lines[line - 1].find(words[i], from);
+        while (found == std::string::npos && line < last) {
+            found = source->lines[line++].find(words[i]);
+        }
+        if (found == std::string::npos) return places;
+        places[i] = {source, line, static_cast<std::uint32_t>(found + 1),
+                     static_cast<std::uint32_t>(words[i].size())};
+        from = found + words[i].size();
+    }
+    return places;
+}
+
 bool scalar_text(const ConfigNode& node, std::string& text) {
     if (const auto* string = node.as<std::string>()) {
         text = *string;

@@ -23,6 +23,10 @@ namespace doorbell::scenario {
 /// "...") keep blanks. False when it is neither, or has no word.
 [[nodiscard]] bool command_words(const ConfigNode& node, std::vector<std::string>& words);
 
+/// Where each of those words stands; the whole command where that cannot be told (escapes).
+[[nodiscard]] std::vector<Position> command_places(const ConfigNode& node,
+                                                   const std::vector<std::string>& words);
+
 /// A string, number or boolean as text; what came with `--set` as it was typed.
 [[nodiscard]] bool scalar_text(const ConfigNode& node, std::string& text);
 

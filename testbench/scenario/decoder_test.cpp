@@ -208,14 +208,38 @@ const Mistake kMistakes[] = {
      "      |             ^~~\n"
      "      = help: did you mean 'driver.itr'?\n"},
     {"UnknownArgument", "tcp_send --to", "tcp_send --too",
-     "s.toml:22:7: error: tcp_send has no argument '--too'\n"
+     "s.toml:22:17: error: tcp_send has no argument '--too'\n"
      "   22 | run = \"tcp_send --too 10.0.0.2 --file '${workload.input}'\"\n"
-     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+     "      |                 ^~~~~\n"
      "      = help: did you mean '--to'?\n"},
     {"ImpossibleArgument", "tcp_send --to 10.0.0.2", "tcp_send --to 10.0.0",
-     "s.toml:22:7: error: '--to' must be an IPv4 address, not '10.0.0'\n"
+     "s.toml:22:22: error: '--to' must be an IPv4 address, not '10.0.0'\n"
      "   22 | run = \"tcp_send --to 10.0.0 --file '${workload.input}'\"\n"
-     "      |       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"},
+     "      |                      ^~~~~~\n"},
+    {"ArgumentOutOfItsRange", "--to 10.0.0.2 --file", "--count 0 --to 10.0.0.2 --file",
+     "s.toml:22:25: error: '--count' cannot be 0\n"
+     "   22 | run = \"tcp_send --count 0 --to 10.0.0.2 --file '${workload.input}'\"\n"
+     "      |                         ^\n"
+     "      = it takes 1..100\n"
+     "      = help: the nearest is 1\n"},
+    {"ArgumentOutOfItsRangeInAVariable", "--to 10.0.0.2 --file",
+     "--to 10.0.0.2 --count ${workload.bytes} --file",
+     "s.toml:8:9: error: '--count' cannot be 1000\n"
+     "    8 | bytes = 1000\n"
+     "      |         ^~~~\n"
+     "      = it takes 1..100\n"
+     "      = help: the nearest is 100\n"},
+    {"ArgumentOnALaterLine", "run = \"tcp_send --to 10.0.0.2 --file '${workload.input}'\"",
+     "run = \"\"\"tcp_send --to 10.0.0.2 \\\n  --file '${workload.input}' --count many\"\"\"",
+     "s.toml:23:38: error: '--count' must be a whole number, not 'many'\n"
+     "   23 |   --file '${workload.input}' --count many\"\"\"\n"
+     "      |                                      ^~~~\n"
+     "      = it takes 1..100\n"},
+    {"ArgumentOfAnArray", "\"tcp_receive\", \"--file\"", "\"tcp_receive\", \"--flie\"",
+     "s.toml:39:23: error: tcp_receive has no argument '--flie'\n"
+     "   39 | run = [\"tcp_receive\", \"--flie\", \"${workload.output}\"]\n"
+     "      |                       ^~~~~~~~\n"
+     "      = help: did you mean '--file'?\n"},
     {"TwoInterfacesOnANic", "[[host.route]]",
      "[[host.interface]]\naddress = \"10.9.0.1/8\"\n[[host.route]]",
      "s.toml:34:1: error: NIC 0 of host 'b' has another interface\n"
@@ -338,6 +362,77 @@ TEST(DecoderTest, SeveralMistakesAreShownAtOnce) {
     EXPECT_THAT(messages, HasSubstr("timeoutms_"));
     EXPECT_THAT(messages, HasSubstr("drover.tx_ring"));
 }
+
+/// What the guest's own check said, shown at the right one of the places that were written.
+struct GuestCase {
+    const char* name;
+    GuestMistake mistake;
+    std::vector<std::string> sets;
+    const char* place;  ///< "": the image's own mistake, not the scenario's.
+};
+
+void PrintTo(const GuestCase& test, std::ostream* to) {
+    *to << test.name;
+}
+
+class GuestMistakes : public testing::TestWithParam<GuestCase> {};
+
+TEST_P(GuestMistakes, AreShownWhereTheirCauseWasWritten) {
+    const ScenarioFile file(kGoodScenario, "s.toml", GetParam().sets);
+    TestKnowledge knowledge;
+    knowledge.guest = [](const Host& host) {
+        return host.name == "b" ? std::vector<GuestMistake>{GetParam().mistake}
+                                : std::vector<GuestMistake>{};
+    };
+    Diagnostics diagnostics;
+    (void)file.decode(0, {"out/x", 3}, knowledge, diagnostics);
+    const std::string text = diagnostics.text();
+    const std::string wanted = GetParam().place;
+    if (wanted.empty()) {
+        EXPECT_EQ(text, "");
+    } else {
+        EXPECT_EQ(text.substr(0, wanted.size()), wanted) << text;
+        EXPECT_THAT(text, HasSubstr("cannot be\n"));
+        EXPECT_THAT(text, HasSubstr("      = because\n"));
+    }
+}
+
+GuestMistake guest_mistake(std::optional<std::size_t> app, std::optional<std::size_t> word,
+                           std::optional<std::size_t> route,
+                           std::vector<std::string> settings = {}) {
+    return {"cannot be", "because", app, word, route, std::move(settings)};
+}
+
+const GuestCase kGuestCases[] = {
+    {"SettingOfTheHost",
+     guest_mistake({}, {}, {}, {"nic0.driver.itr", "nic0.driver.tx_ring"}),
+     {},
+     "s.toml:28:14: error"},
+    {"TheSecondSettingWhenOnlyThatWasWritten",
+     guest_mistake({}, {}, {}, {"nic0.driver.rx_ring", "nic0.driver.tx_ring"}),
+     {},
+     "s.toml:15:18: error"},
+    {"TheCommandLineBeforeAll",
+     guest_mistake({}, {}, {}, {"nic0.driver.itr", "nic0.driver.tx_ring"}),
+     {"settings.driver.tx_ring=64"},
+     "--set settings.driver.tx_ring=64:25: error"},
+    {"TheOneNicsSettingBeforeThatOfAll",
+     guest_mistake({}, {}, {}, {"nic0.driver.itr"}),
+     {"host.b.settings.nic0.driver.itr=3"},
+     "--set host.b.settings.nic0.driver.itr=3:33: error"},
+    {"WordOfAnApplication", guest_mistake(0, 1, {}), {}, "s.toml:39:23: error"},
+    {"WordOfAnApplicationFromTheCommandLine",
+     guest_mistake(0, 2, {}),
+     {"workload.output=/tmp/x"},
+     "--set workload.output=/tmp/x:17: error"},
+    {"AnApplicationAsAWhole", guest_mistake(0, {}, {}), {}, "s.toml:39:8: error"},
+    {"ARoute", guest_mistake({}, {}, 0), {}, "s.toml:34:1: error"},
+    {"TheHostWhenNothingElseIsSaid", guest_mistake({}, {}, {}), {}, "s.toml:25:1: error"},
+    {"NotTheScenarioWhenNobodyWroteIt", guest_mistake({}, {}, {}, {"kernel.rx_buffers"}), {}, ""},
+};
+
+INSTANTIATE_TEST_SUITE_P(Decoder, GuestMistakes, testing::ValuesIn(kGuestCases),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 struct SetMistake {
     const char* name;

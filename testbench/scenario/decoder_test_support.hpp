@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ public:
         why = "no such file";
         return nullptr;
     }
+    [[nodiscard]] std::vector<GuestMistake> check_guest(const Host& host) const override {
+        return guest ? guest(host) : std::vector<GuestMistake>{};
+    }
+    std::function<std::vector<GuestMistake>(const Host&)> guest;
     [[nodiscard]] std::vector<std::string> metrics(const Scenario& scenario) const override {
         std::vector<std::string> names = {"workload.identical", "workload.bytes"};
         for (const Host& host : scenario.hosts) {
@@ -48,7 +53,8 @@ public:
 
 private:
     ImageContents image_{
-        {{"tcp_send", "--to ADDRESS --file NAME", "", ""}, {"tcp_receive", "--file NAME", "", ""}},
+        {{"tcp_send", "--to ADDRESS --file NAME [--count N:1..100]", "", ""},
+         {"tcp_receive", "--file NAME", "", ""}},
         {{"driver.tx_ring", "8..4096, by 8", "256", ""}, {"driver.itr", "0..65535", "0", ""}}};
 };
 

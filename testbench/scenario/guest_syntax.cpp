@@ -30,7 +30,7 @@ bool contains(const std::vector<std::string>& list, const std::string& word) {
 
 struct Range {
     std::uint64_t minimum = 0;
-    std::uint64_t maximum = 0;
+    std::uint64_t maximum = UINT64_MAX;  ///< Not said: no limit.
     std::uint64_t step = 1;
 };
 
@@ -40,10 +40,10 @@ bool parse_range(std::string_view syntax, Range& range) {
     const std::size_t comma = syntax.find(", by ");
     const bool stepped = comma != std::string_view::npos;
     if (stepped && !parse_unsigned(syntax.substr(comma + 5), range.step)) return false;
+    const std::string_view maximum =
+        syntax.substr(dots + 2, stepped ? comma - dots - 2 : std::string_view::npos);
     return parse_unsigned(syntax.substr(0, dots), range.minimum) &&
-           parse_unsigned(syntax.substr(dots + 2, stepped ? comma - dots - 2 : comma),
-                          range.maximum) &&
-           range.step > 0;
+           (maximum.empty() || parse_unsigned(maximum, range.maximum)) && range.step > 0;
 }
 
 bool is_mac(const std::string& text) {
@@ -59,17 +59,20 @@ struct Option {
     std::string name;
     std::string type;
     bool required = false;
+    int alternative = 0;  ///< In parentheses, from 1; 0: none.
 };
 
 std::vector<Option> parse_synopsis(std::string_view synopsis) {
     std::vector<Option> options;
     int depth = 0;
+    int alternative = 0;
     std::string word;
     const auto finish = [&] {
-        if (word.compare(0, 2, "--") == 0) {
-            options.push_back({word, "", depth == 0});
-        } else if (!word.empty() && word != "|" && !options.empty() &&
-                   options.back().type.empty()) {
+        if (word == "|") {
+            alternative += alternative == 0 ? 0 : 1;
+        } else if (word.compare(0, 2, "--") == 0) {
+            options.push_back({word, "", depth == 0, alternative});
+        } else if (!word.empty() && !options.empty() && options.back().type.empty()) {
             options.back().type = word;
         }
         word.clear();
@@ -83,9 +86,27 @@ std::vector<Option> parse_synopsis(std::string_view synopsis) {
         }
         finish();
         depth += opens ? 1 : closes ? -1 : 0;
+        if (c == '(') alternative = 1;
+        if (c == ')') alternative = 0;
     }
     finish();
     return options;
+}
+
+/// "N:1..100" is a number of a range, "BYTES" any number.
+SyntaxMistake check_number(const std::string& option, const std::string& value,
+                           std::string_view text) {
+    std::uint64_t number = 0;
+    Range range;
+    const bool ranged = parse_range(text, range);
+    const std::string takes = ranged ? fmt::format("it takes {}", text) : "";
+    if (!parse_unsigned(value, number)) {
+        return {fmt::format("'{}' must be a whole number, not '{}'", option, value), takes, ""};
+    }
+    if (number >= range.minimum && number <= range.maximum) return {};
+    const std::uint64_t nearest = number < range.minimum ? range.minimum : range.maximum;
+    return {fmt::format("'{}' cannot be {}", option, value), takes,
+            fmt::format("the nearest is {}", nearest)};
 }
 
 /// What the value should have been; empty when it is that.
@@ -99,16 +120,63 @@ std::string wrong_type(const std::string& type, const std::string& value) {
     if (type.find('|') != std::string::npos && !contains(split(type, '|'), value)) {
         return "one of " + type;
     }
-    for (const char* counts : {"N", "BYTES", "MSS", "TAG"}) {
-        if (type == counts && !whole) return "a whole number";
-    }
     return "";
+}
+
+SyntaxMistake check_value(const Option& option, const std::string& value) {
+    const std::string unit = option.type.substr(0, option.type.find(':'));
+    for (const char* counts : {"N", "BYTES", "MSS", "TAG"}) {
+        if (unit != counts) continue;
+        return check_number(
+            option.name, value,
+            std::string_view(option.type).substr(std::min(unit.size() + 1, option.type.size())));
+    }
+    const std::string wanted = wrong_type(option.type, value);
+    if (wanted.empty()) return {};
+    return {fmt::format("'{}' must be {}, not '{}'", option.name, wanted, value), "", ""};
+}
+
+/// One of the alternatives as a whole, and nothing of the others.
+bool one_alternative(const std::vector<Option>& options, const std::vector<std::string>& words,
+                     std::string& alternatives) {
+    int whole = 0;
+    bool others = false;
+    for (int n = 1;; n++) {
+        std::size_t wanted = 0;
+        std::size_t found = 0;
+        for (const Option& option : options) {
+            if (option.alternative != n) continue;
+            alternatives += (wanted > 0 ? " "
+                             : n > 1    ? " or "
+                                        : "") +
+                            option.name + " " + option.type;
+            wanted++;
+            found += contains(words, option.name) ? 1 : 0;
+        }
+        if (wanted == 0) return n == 1 || (whole == 1 && !others);
+        whole += found == wanted ? 1 : 0;
+        others |= found > 0 && found < wanted;
+    }
+}
+
+SyntaxMistake check_presence(const std::vector<Option>& options,
+                             const std::vector<std::string>& words, std::string_view synopsis) {
+    const std::string usage = fmt::format("{} {}", words[0], synopsis);
+    for (const Option& option : options) {
+        if (option.required && !contains(words, option.name)) {
+            return {fmt::format("{} needs '{} {}'", words[0], option.name, option.type), "", usage};
+        }
+    }
+    std::string alternatives;
+    if (one_alternative(options, words, alternatives)) return {};
+    return {fmt::format("{} needs either {}", words[0], alternatives), "", usage};
 }
 
 }  // namespace
 
 SyntaxMistake check_setting(const std::string& name, const std::string& value,
                             std::string_view syntax) {
+    const std::string what = fmt::format("'{}' cannot be {}", name, value);
     Range range;
     if (parse_range(syntax, range)) {
         std::uint64_t number = 0;
@@ -116,40 +184,38 @@ SyntaxMistake check_setting(const std::string& name, const std::string& value,
             number % range.step == 0) {
             return {};
         }
-        return {fmt::format("'{}' cannot be {}", name, value), fmt::format("it takes {}", syntax)};
+        return {what, fmt::format("it takes {}", syntax), ""};
     }
     if (syntax.find('|') == std::string_view::npos) return {};
     const auto choices = split(syntax, '|');
     if (contains(choices, value)) return {};
-    return {fmt::format("'{}' cannot be {}", name, value), suggestion(value, choices)};
+    return {what, "", suggestion(value, choices)};
 }
 
 SyntaxMistake check_command(const std::vector<std::string>& words, std::string_view synopsis) {
     const std::vector<Option> options = parse_synopsis(synopsis);
     std::vector<std::string> names;
     for (const Option& option : options) names.push_back(option.name);
+    std::vector<std::string> seen = {words[0]};
     for (std::size_t i = 1; i < words.size(); i += 2) {
         const auto option = std::find_if(options.begin(), options.end(),
                                          [&](const Option& o) { return o.name == words[i]; });
         if (option == options.end()) {
-            return {fmt::format("{} has no argument '{}'", words[0], words[i]),
-                    suggestion(words[i], names)};
+            return {fmt::format("{} has no argument '{}'", words[0], words[i]), "",
+                    suggestion(words[i], names), i};
         }
+        if (contains(seen, words[i])) {
+            return {fmt::format("'{}' is given twice", words[i]), "", "", i};
+        }
+        seen.push_back(words[i]);
         if (i + 1 == words.size()) {
-            return {fmt::format("'{}' needs a value: {}", words[i], option->type), ""};
+            return {fmt::format("'{}' needs a value: {}", words[i], option->type), "", "", i};
         }
-        const std::string wanted = wrong_type(option->type, words[i + 1]);
-        if (!wanted.empty()) {
-            return {fmt::format("'{}' must be {}, not '{}'", words[i], wanted, words[i + 1]), ""};
-        }
+        SyntaxMistake mistake = check_value(*option, words[i + 1]);
+        mistake.word = i + 1;
+        if (!mistake.what.empty()) return mistake;
     }
-    for (const Option& option : options) {
-        if (option.required && !contains(words, option.name)) {
-            return {fmt::format("{} needs '{} {}'", words[0], option.name, option.type),
-                    fmt::format("{} {}", words[0], synopsis)};
-        }
-    }
-    return {};
+    return check_presence(options, seen, synopsis);
 }
 
 }  // namespace doorbell::scenario

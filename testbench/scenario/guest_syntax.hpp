@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,18 +10,21 @@
 /// left to the guest.
 namespace doorbell::scenario {
 
-/// What is wrong, and what might have been meant; `what` is empty when nothing is.
+/// What is wrong, why, and what might have been meant; `what` is empty when nothing is.
 struct SyntaxMistake {
     std::string what;
+    std::string why;
     std::string help;
+    std::size_t word = 0;  ///< Of a command: which one is meant.
 };
 
 /// "8..4096", "8..4096, by 8", "intx|msi|msix".
 [[nodiscard]] SyntaxMistake check_setting(const std::string& name, const std::string& value,
                                           std::string_view syntax);
 
-/// "--to ADDRESS --port PORT [--count N] [--offload 0|1]"; alternatives in parentheses are not
-/// required. `words` is the command, the program first.
+/// "--to ADDRESS --port PORT [--count N:1..100] [--size BYTES:8..] [--offload 0|1]"; of
+/// alternatives in parentheses, "(--listen PORT | --to ADDRESS --port PORT)", one is required as a
+/// whole. `words` is the command, the program first.
 [[nodiscard]] SyntaxMistake check_command(const std::vector<std::string>& words,
                                           std::string_view synopsis);
 

@@ -76,11 +76,17 @@ Host HostDecoder::decode(const ConfigNode& node, const std::vector<Host>& others
         reader.error("image", fmt::format("there is no guest image '{}'", host.image), why);
     }
     decode_nics(reader, host);
-    decode_settings(common_settings_, image, host);
-    decode_settings(reader.table("settings"), image, host);
+    Places places;
+    decode_settings(common_settings_, image, host, places);
+    decode_settings(reader.table("settings"), image, host, places);
     for (const ConfigNode* part : reader.tables("interface")) decode_interface(*part, host);
-    for (const ConfigNode* part : reader.tables("route")) decode_route(*part, host);
-    for (const ConfigNode* part : reader.tables("app")) decode_app(*part, image, host);
+    for (const ConfigNode* part : reader.tables("route")) {
+        decode_route(*part, host);
+        places.routes.push_back(part->at);
+    }
+    for (const ConfigNode* part : reader.tables("app")) decode_app(*part, image, host, places);
+    // What is wrong by itself would only be said again.
+    if (image != nullptr && diagnostics_.empty()) ask_guest(node.at, host, places);
     return host;
 }
 
@@ -134,8 +140,8 @@ bool HostDecoder::check_param(const Leaf& leaf, const ParamValue& value) const {
     return false;
 }
 
-void HostDecoder::decode_settings(const ConfigNode* table, const ImageContents* image,
-                                  Host& host) const {
+void HostDecoder::decode_settings(const ConfigNode* table, const ImageContents* image, Host& host,
+                                  Places& places) const {
     for (const Leaf& leaf : leaves_of(table)) {
         std::string value;
         if (!scalar_text(*leaf.value, value)) {
@@ -156,9 +162,10 @@ void HostDecoder::decode_settings(const ConfigNode* table, const ImageContents* 
             const SyntaxMistake mistake =
                 check_setting(leaf.name, value, arguments_of(image->settings, known));
             if (!mistake.what.empty()) {
-                diagnostics_.add(leaf.value->at, mistake.what, mistake.help);
+                diagnostics_.add(leaf.value->at, mistake.what, mistake.why, mistake.help);
             }
         }
+        places.settings.emplace_back(leaf.name, leaf.value->at);
         host.settings.push_back({leaf.name, value});
     }
 }
@@ -214,7 +221,8 @@ void HostDecoder::decode_route(const ConfigNode& node, Host& host) const {
     host.routes.push_back(route);
 }
 
-void HostDecoder::decode_app(const ConfigNode& node, const ImageContents* image, Host& host) const {
+void HostDecoder::decode_app(const ConfigNode& node, const ImageContents* image, Host& host,
+                             Places& places) const {
     TableReader reader(&node, "host.app", diagnostics_);
     reader.refuse_unknown();
     App app;
@@ -229,6 +237,9 @@ void HostDecoder::decode_app(const ConfigNode& node, const ImageContents* image,
     for (const std::string& word : words) {
         app.argv.push_back(variables_.expand(word, run->at, diagnostics_));
     }
+    std::vector<Position> at;
+    if (run != nullptr) at = command_places(*run, words);
+    for (std::size_t i = 0; i < at.size(); i++) at[i] = variables_.definition(words[i], at[i]);
     if (image != nullptr && !app.argv.empty() && !known_by(image->apps, app.argv[0])) {
         reader.error(
             "run", fmt::format("the guest image '{}' has no program '{}'", host.image, app.argv[0]),
@@ -237,15 +248,45 @@ void HostDecoder::decode_app(const ConfigNode& node, const ImageContents* image,
         const SyntaxMistake mistake =
             check_command(app.argv, arguments_of(image->apps, app.argv[0]));
         if (!mistake.what.empty()) {
-            Position at = run->at;
-            for (std::size_t i = 0; i < words.size(); i++) {
-                const bool meant = mistake.what.find("'" + app.argv[i] + "'") != std::string::npos;
-                if (meant) at = variables_.origin(words[i], at);
-            }
-            diagnostics_.add(at, mistake.what, {}, mistake.help);
+            diagnostics_.add(mistake.word == 0 ? run->at : at[mistake.word], mistake.what,
+                             mistake.why, mistake.help);
         }
     }
+    places.apps.push_back(std::move(at));
     host.apps.push_back(std::move(app));
+}
+
+/// The demands no value has by itself. Shown where the command line said something, else at the
+/// likeliest cause; what nobody wrote is the image's own mistake and shows when it runs.
+void HostDecoder::ask_guest(const Position& at, const Host& host, const Places& places) const {
+    for (const GuestMistake& mistake : knowledge_.check_guest(host)) {
+        std::vector<Position> written;
+        if (mistake.app) {
+            const std::vector<Position>& words = places.apps.at(*mistake.app);
+            written.push_back(words.at(mistake.word.value_or(0)));
+        }
+        if (mistake.route) written.push_back(places.routes.at(*mistake.route));
+        for (const std::string& setting : mistake.settings) {
+            const std::string common = setting_of_every_nic(setting, host);
+            // Who speaks of one NIC is heard before who speaks of all, and the last word counts.
+            for (const std::string& name : {setting, common}) {
+                const auto it = std::find_if(places.settings.rbegin(), places.settings.rend(),
+                                             [&](const auto& s) { return s.first == name; });
+                if (it == places.settings.rend()) continue;
+                written.push_back(it->second);
+                break;
+            }
+        }
+        const bool placeless = !mistake.app && !mistake.route && mistake.settings.empty();
+        if (placeless) written.push_back(at);
+        if (written.empty()) continue;
+        const auto typed =
+            std::find_if(written.begin(), written.end(), [](const Position& position) {
+                return position.source != nullptr && position.source->argument;
+            });
+        diagnostics_.add(typed == written.end() ? written.front() : *typed, mistake.what,
+                         mistake.why);
+    }
 }
 
 }  // namespace doorbell::scenario

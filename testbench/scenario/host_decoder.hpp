@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "testbench/scenario/config_node.hpp"
@@ -22,13 +23,22 @@ public:
     [[nodiscard]] Host decode(const ConfigNode& node, const std::vector<Host>& others) const;
 
 private:
+    /// Where what a guest may complain about was written.
+    struct Places {
+        std::vector<std::pair<std::string, Position>> settings;  ///< In the order of writing.
+        std::vector<std::vector<Position>> apps;                 ///< Each word of argv.
+        std::vector<Position> routes;
+    };
     void decode_nics(TableReader& reader, Host& host) const;
     void decode_params(const ConfigNode* table, std::vector<Param>& params) const;
     bool check_param(const Leaf& leaf, const ParamValue& value) const;
-    void decode_settings(const ConfigNode* table, const ImageContents* image, Host& host) const;
+    void decode_settings(const ConfigNode* table, const ImageContents* image, Host& host,
+                         Places& places) const;
     void decode_interface(const ConfigNode& node, Host& host) const;
     void decode_route(const ConfigNode& node, Host& host) const;
-    void decode_app(const ConfigNode& node, const ImageContents* image, Host& host) const;
+    void decode_app(const ConfigNode& node, const ImageContents* image, Host& host,
+                    Places& places) const;
+    void ask_guest(const Position& at, const Host& host, const Places& places) const;
 
     const Knowledge& knowledge_;
     Variables& variables_;

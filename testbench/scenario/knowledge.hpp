@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,18 @@ struct ImageContents {
     std::vector<Documented> settings;
 };
 
+/// What a guest says cannot be in its host's configuration, although each value by itself could.
+struct GuestMistake {
+    std::string what;
+    std::string why;  ///< May be empty.
+    // Where: numbers in the host's lists, and settings as "nic1.driver.itr", the likelier cause
+    // first. What is absent is not concerned.
+    std::optional<std::size_t> app;
+    std::optional<std::size_t> word;  ///< Of the application's argv.
+    std::optional<std::size_t> route;
+    std::vector<std::string> settings;
+};
+
 /// What the decoder must ask others about: which parameters a NIC has, what an image can run, which
 /// metrics a run will have. The command line answers; a test answers from a table.
 class Knowledge {
@@ -34,6 +48,8 @@ public:
     /// nullptr, and why, when there is no such image.
     [[nodiscard]] virtual const ImageContents* image(const std::string& name,
                                                      std::string& why) const = 0;
+    /// What the host's guest could not do; asks the image, which exists.
+    [[nodiscard]] virtual std::vector<GuestMistake> check_guest(const Host& host) const = 0;
     /// All metrics a run of the scenario has, as far as hosts, NICs and links are decoded.
     [[nodiscard]] virtual std::vector<std::string> metrics(const Scenario& scenario) const = 0;
     /// "" when the file can be read as an input, else why not.

@@ -66,6 +66,20 @@ Position Variables::origin(const std::string& text, const Position& at, int dept
     return at;
 }
 
+Position Variables::definition(const std::string& word, const Position& at) const {
+    const Position typed = origin(word, at);
+    const bool argument = typed.source != nullptr && typed.source->argument;
+    return argument ? typed : definition(word, at, 0);
+}
+
+Position Variables::definition(const std::string& word, const Position& at, int depth) const {
+    const bool one = word.compare(0, 2, "${") == 0 && word.find('}') == word.size() - 1;
+    if (!one || depth > kDeepest) return at;
+    const auto it = table_.find(word.substr(2, word.size() - 3));
+    if (it == table_.end() || it->second.value_at.source == nullptr) return at;
+    return definition(it->second.value, it->second.value_at, depth + 1);
+}
+
 void Variables::refuse_unused(Diagnostics& diagnostics) const {
     const auto typed = [](const auto& entry) {
         return entry.second.at.source != nullptr && entry.second.at.source->argument;

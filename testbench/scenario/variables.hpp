@@ -20,6 +20,9 @@ public:
     /// Where to show a mistake in the expanded text: at the `--set` one of its variables came
     /// from, else at `at`.
     [[nodiscard]] Position origin(const std::string& text, const Position& at) const;
+    /// Where to show that a word is wrong, as written before its variables were replaced: at that
+    /// `--set`; at the value of the variable when the word is just one; else at `at`.
+    [[nodiscard]] Position definition(const std::string& word, const Position& at) const;
     /// Reports the variables of [workload] that nothing used.
     void refuse_unused(Diagnostics& diagnostics) const;
 
@@ -32,6 +35,7 @@ private:
     std::string expand(const std::string& text, const Position& at, Diagnostics& diagnostics,
                        int depth);
     [[nodiscard]] Position origin(const std::string& text, const Position& at, int depth) const;
+    [[nodiscard]] Position definition(const std::string& word, const Position& at, int depth) const;
     [[nodiscard]] std::vector<std::string> names() const;
 
     std::map<std::string, Variable> table_;
