@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <utility>
 
 #include "testbench/scenario/decode_text.hpp"
 #include "testbench/scenario/host_decoder.hpp"
@@ -45,6 +46,7 @@ public:
                 return knowledge_.image(host.image, why) != nullptr;
             });
         for (const ConfigNode* node : file.tables("expect")) decode_expectation(*node);
+        if (const ConfigNode* head = file.table("scenario")) refuse_emptiness(head->at);
         variables_.refuse_unused(diagnostics_);
         return std::move(scenario_);
     }
@@ -74,6 +76,51 @@ private:
                                 "{}",
                                 leaf.name, leaf.value->type_name()));
             }
+        }
+    }
+
+    // --- what proves nothing ---
+
+    /// A run in which nothing can happen, or of which nothing is asked, would count as a pass.
+    void refuse_emptiness(const Position& at) {
+        if (scenario_.hosts.empty()) return;  // said already
+        if (scenario_.expectations.empty() && scenario_.verifications.empty()) {
+            diagnostics_.add(at, "the scenario expects nothing",
+                             "whatever its run did would be a pass",
+                             "an [[expect]], for instance metric = \"host.*.app.*.errors\" and "
+                             "value = 0, or a [[verify]]");
+        }
+        if (scenario_.links.empty()) {
+            diagnostics_.add(
+                at, "the scenario links nothing", "no frame could leave its NIC",
+                "a [[link]], for instance ends = [\"a.nic0\", \"b.nic0\"]; a cable can "
+                "be out from the beginning: [[timeline]] with at_us = 0");
+        }
+        if (!ends_with_apps()) refuse_idleness(at);
+    }
+
+    /// Whether the run lasts until an application has ended.
+    [[nodiscard]] bool ends_with_apps() const {
+        return std::any_of(scenario_.hosts.begin(), scenario_.hosts.end(), [](const Host& host) {
+            return std::any_of(host.apps.begin(), host.apps.end(),
+                               [](const App& app) { return !app.background; });
+        });
+    }
+
+    /// Without an application that is waited for, a run lasts scenario.drain_us.
+    void refuse_idleness(const Position& at) {
+        if (actions_at_.empty()) {
+            diagnostics_.add(at, "the scenario runs nothing",
+                             "a run ends when the last [[host.app]] without background has ended, "
+                             "and there is none",
+                             "a [[host.app]] or, for scenario.drain_us, a [[timeline]]");
+        }
+        for (const auto& [time_ps, place] : actions_at_) {
+            if (time_ps < scenario_.drain_ps) continue;
+            diagnostics_.add(place, "the run has ended before",
+                             fmt::format("without a [[host.app]] that it waits for it lasts "
+                                         "scenario.drain_us, {} us",
+                                         scenario_.drain_ps / microseconds(1)));
         }
     }
 
@@ -222,6 +269,7 @@ private:
         reader.refuse_unknown();
         Action action;
         action.at_ps = microseconds(unsigned_of(reader.integer("at_us")));
+        actions_at_.emplace_back(action.at_ps, reader.at("at_us"));
         const std::string kind = reader.string("action");
         action.kind = kind == "cable_in"    ? ActionKind::kCableIn
                       : kind == "cable_out" ? ActionKind::kCableOut
@@ -336,6 +384,7 @@ private:
     std::vector<std::string> metrics_;
     bool metrics_known_ = true;
     std::vector<Position> output_at_;  ///< Of each verification.
+    std::vector<std::pair<Picoseconds, Position>> actions_at_;
     Scenario scenario_;
 };
 

@@ -354,6 +354,68 @@ const Mistake kMistakes[] = {
 INSTANTIATE_TEST_SUITE_P(Decoder, Mistakes, testing::ValuesIn(kMistakes),
                          [](const auto& test) { return std::string(test.param.name); });
 
+std::string without(std::string text, const std::string& heading) {
+    for (std::size_t at = text.find(heading); at != std::string::npos; at = text.find(heading)) {
+        std::size_t end = text.find("\n[", at + 1);
+        while (end != std::string::npos &&
+               text.compare(end + 1, heading.size() - 1, heading, 0, heading.size() - 1) == 0) {
+            end = text.find("\n[", end + 1);
+        }
+        text.erase(at, end == std::string::npos ? end : end + 1 - at);
+    }
+    return text;
+}
+
+TEST(DecoderTest, AScenarioThatExpectsNothingIsNoPass) {
+    const std::string nothing = without(without(kGoodScenario, "[[expect]]"), "[[verify]]");
+    EXPECT_EQ(
+        Decoded(nothing).messages,
+        "s.toml:1:1: error: the scenario expects nothing\n"
+        "    1 | [scenario]\n"
+        "      | ^~~~~~~~~~\n"
+        "      = whatever its run did would be a pass\n"
+        "      = help: an [[expect]], for instance metric = \"host.*.app.*.errors\" and value = "
+        "0, or a [[verify]]\n");
+    EXPECT_EQ(Decoded(without(kGoodScenario, "[[expect]]")).messages, "");
+}
+
+TEST(DecoderTest, AScenarioThatLinksNothingIsAMistake) {
+    const std::string text =
+        without(without(without(kGoodScenario, "[[link]]"), "[link.faults]"), "[[timeline]]");
+    EXPECT_THAT(Decoded(without(text, "[link.faults.backward]")).messages,
+                HasSubstr("s.toml:1:1: error: the scenario links nothing\n"));
+}
+
+TEST(DecoderTest, AScenarioWithoutAnApplicationOrATimelineRunsNothing) {
+    const std::string idle = without(kGoodScenario, "[[host.app]]");
+    const std::string nothing = "error: the scenario runs nothing\n";
+    EXPECT_THAT(Decoded(without(idle, "[[timeline]]")).messages, HasSubstr(nothing));
+    const std::string served =
+        without(replaced("start_us = 10", "background = true"), "[[timeline]]");
+    EXPECT_THAT(Decoded(served).messages, HasSubstr(nothing)) << "only servers";
+    EXPECT_THAT(Decoded(without(kGoodScenario, "[[timeline]]")).messages,
+                testing::Not(HasSubstr(nothing)));
+}
+
+TEST(DecoderTest, WithoutAnApplicationTheTimelineIsWithinTheDrain) {
+    const std::string idle = replaced("start_us = 10", "background = true");
+    const std::string late = "error: the run has ended before\n";
+    EXPECT_EQ(
+        Decoded(idle).messages,
+        "s.toml:55:9: " + late +
+            "   55 | at_us = 2000\n"
+            "      |         ^~~~\n"
+            "      = without a [[host.app]] that it waits for it lasts scenario.drain_us, 1000 "
+            "us\n"
+            "s.toml:59:9: " +
+            late +
+            "   59 | at_us = 1000\n"
+            "      |         ^~~~\n"
+            "      = without a [[host.app]] that it waits for it lasts scenario.drain_us, 1000 "
+            "us\n");
+    EXPECT_EQ(Decoded(idle, {"scenario.drain_us=2001"}).messages, "");
+}
+
 TEST(DecoderTest, SeveralMistakesAreShownAtOnce) {
     std::string text = kGoodScenario;
     text.replace(text.find("timeout_ms"), 10, "timeoutms_");

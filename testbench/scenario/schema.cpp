@@ -39,7 +39,13 @@ using T = KeyType;
 
 const std::vector<SchemaSection>& schema_sections() {
     static const std::vector<SchemaSection> sections = {
-        {"", "(top level)", "The tables of a scenario file.", false},
+        {"", "(top level)",
+         "The tables of a scenario file. One that proves nothing is an error: it must link "
+         "something "
+         "([[link]]), run something (a [[host.app]] that it waits for, or a [[timeline]]), and "
+         "expect "
+         "something ([[expect]] or [[verify]]).",
+         false},
         {"scenario", "[scenario]", "What this is.", false},
         {"workload", "[workload]",
          "Variables of your own. ${workload.KEY} stands for one in the arguments of programs, in "
@@ -80,8 +86,9 @@ const std::vector<SchemaSection>& schema_sections() {
          "What must hold of the metrics at the end; see `doorbell describe metrics`.", false},
         {"sweep", "[sweep]",
          "Keys, as --set takes them, each with a list of values: one run for each combination. Or, "
-         "as "
-         "[[sweep]], tables of keys with one value each: one run for each table.",
+         "as [[sweep]], tables of keys with one value each: one run for each table. A key that "
+         "--set "
+         "gives is swept no longer, and runs that differed in nothing else are one.",
          true},
     };
     return sections;
@@ -106,7 +113,7 @@ const std::vector<SchemaKey>& schema_keys() {
          "Simulated time after which a run that has not finished has failed."},
         {"scenario", "drain_us", T::kInteger, 0, kHour_ms, "1000", "",
          "Simulated time the run goes on after the last application has ended, so that what is "
-         "under way arrives."},
+         "under way arrives. Without an application that is waited for, the whole run."},
 
         {"host", "name", T::kString, 0, 0, nullptr, "", "Letters, digits, '_' and '-'."},
         {"host", "image", T::kString, 0, 0, "default", "",
