@@ -30,6 +30,8 @@ Keys of --set are those of the scenario file; hosts and links go by name, NICs b
   --set workload.bytes=1000000          --set nic.phy.autonegotiation_ms=0
   --set settings.driver.tx_ring=64      --set host.b.settings.driver.rx_ring=16
   --set link.wire0.faults.loss_ppm=20000
+A key that the scenario sweeps has the value of --set in every run; runs that differed in nothing
+else are one.
 )";
 
 const std::map<std::string, Format> kFormats = {{"text", Format::kText}, {"json", Format::kJson}};

@@ -127,15 +127,25 @@ private:
         return true;
     }
 
+public:
+    /// A link without a name has the one the decoder gives it.
+    static std::string name_of(const ConfigNode& element, const std::string& key, std::size_t i) {
+        const ConfigNode* named = element.find("name");
+        const auto* text = named == nullptr ? nullptr : named->as<std::string>();
+        return text != nullptr ? *text : (key == "link" ? "wire" : "") + std::to_string(i);
+    }
+    static bool is_nic(const std::string& segment) {
+        return segment.size() > 3 && segment.compare(0, 3, "nic") == 0 &&
+               std::all_of(segment.begin() + 3, segment.end(),
+                           [](unsigned char c) { return std::isdigit(c) != 0; });
+    }
+
+private:
     /// The element of an array of tables that a segment names, or numbers.
     bool select(ConfigNode::Array& array, const std::string& segment) {
         std::vector<std::string> names;
         for (std::size_t i = 0; i < array.size(); i++) {
-            // A link without a name has the one the decoder gives it.
-            std::string name = (key_ == "link" ? "wire" : "") + std::to_string(i);
-            if (const ConfigNode* named = array[i]->find("name")) {
-                if (const auto* text = named->as<std::string>()) name = *text;
-            }
+            const std::string name = name_of(*array[i], key_, i);
             if (name == segment || std::to_string(i) == segment) {
                 in_host_ = key_ == "host";
                 node_ = array[i].get();
@@ -152,12 +162,6 @@ private:
         diagnostics_.add(at_, fmt::format("there is no '{}' in the scenario", segment), {},
                          suggestion(segment, names));
         return false;
-    }
-
-    static bool is_nic(const std::string& segment) {
-        return segment.size() > 3 && segment.compare(0, 3, "nic") == 0 &&
-               std::all_of(segment.begin() + 3, segment.end(),
-                           [](unsigned char c) { return std::isdigit(c) != 0; });
     }
 
     ConfigNode* node_;
@@ -264,6 +268,25 @@ void apply_set(ConfigNode& root, const std::string& argument, Sources& sources,
     }
     put(root, argument.substr(0, equals), {&source, 1, 1, 1},
         argument_value(argument, equals, source), diagnostics);
+}
+
+std::string plain_key(const ConfigNode& root, const std::string& path) {
+    const std::vector<std::string> segments = split_path(path);
+    std::string plain;
+    for (std::size_t i = 0; i < segments.size(); i++) {
+        std::string segment = segments[i];
+        const bool named = i == 1 && (segments[0] == "host" || segments[0] == "link");
+        const ConfigNode* list = named ? root.find(segments[0]) : nullptr;
+        const auto* array = list == nullptr ? nullptr : list->as<ConfigNode::Array>();
+        for (std::size_t n = 0; array != nullptr && n < array->size(); n++) {
+            if (PathWalker::name_of(*(*array)[n], segments[0], n) == segments[i]) {
+                segment = std::to_string(n);
+            }
+        }
+        if (i == 2 && segments[0] == "host" && PathWalker::is_nic(segment)) segment.insert(3, ".");
+        plain += (plain.empty() ? "" : ".") + segment;
+    }
+    return plain;
 }
 
 void apply_value(ConfigNode& root, const std::string& path, const Position& path_at,

@@ -26,7 +26,9 @@ using Sources = std::deque<SourceText>;
 /// "link.wire0.propagation_ns", "nic.irq.itr". The value is TOML, or else a plain string.
 void apply_set(ConfigNode& root, const std::string& argument, Sources& sources,
                Diagnostics& diagnostics);
-/// The same with a value that was already read (a point of a sweep).
+/// The key with numbers for the names of hosts, links and NICs: equal for two keys of one thing.
+[[nodiscard]] std::string plain_key(const ConfigNode& root, const std::string& path);
+/// The same as apply_set with a value that was already read (a point of a sweep).
 void apply_value(ConfigNode& root, const std::string& path, const Position& path_at,
                  const ConfigNode& value, Diagnostics& diagnostics);
 

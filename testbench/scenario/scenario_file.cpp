@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "testbench/scenario/decode_text.hpp"
 
@@ -50,14 +51,33 @@ void ScenarioFile::apply(const std::vector<std::string>& sets) {
     }
 }
 
-/// Who sets a swept key wants that value only.
+/// What a step changes, in no order.
+std::map<std::string, std::string> ScenarioFile::contents(const std::vector<Change>& step) const {
+    std::map<std::string, std::string> contents;
+    for (const Change& change : step) {
+        contents[plain_key(*root_, change.key)] = to_toml_value(*change.value);
+    }
+    return contents;
+}
+
+/// Who sets a swept key wants that value only, and no run twice that differed only in this key.
 void ScenarioFile::forget(const std::string& key) {
+    const std::string plain = plain_key(*root_, key);
     for (Axis& axis : axes_) {
+        bool changed = false;
         for (std::vector<Change>& step : axis.steps) {
-            step.erase(std::remove_if(step.begin(), step.end(),
-                                      [&](const Change& change) { return change.key == key; }),
-                       step.end());
+            const auto rest = std::remove_if(step.begin(), step.end(), [&](const Change& change) {
+                return plain_key(*root_, change.key) == plain;
+            });
+            changed |= rest != step.end();
+            step.erase(rest, step.end());
         }
+        if (!changed) continue;
+        std::set<std::map<std::string, std::string>> seen;
+        axis.steps.erase(
+            std::remove_if(axis.steps.begin(), axis.steps.end(),
+                           [&](const auto& step) { return !seen.insert(contents(step)).second; }),
+            axis.steps.end());
     }
     axes_.erase(std::remove_if(axes_.begin(), axes_.end(),
                                [](const Axis& axis) {

@@ -50,6 +50,8 @@ private:
     void read_axes(const ConfigNode& table);
     void read_steps(const ConfigNode::Array& tables);
     void forget(const std::string& key);
+    [[nodiscard]] std::map<std::string, std::string> contents(
+        const std::vector<Change>& step) const;
     /// The changes that make a point, and nothing of the others.
     [[nodiscard]] std::vector<Change> changes(std::size_t point) const;
     [[nodiscard]] std::unique_ptr<ConfigNode> at_point(std::size_t point,

@@ -42,6 +42,41 @@ TEST(ScenarioFileTest, SettingASweptKeyLeavesOneValue) {
     EXPECT_TRUE(file.point(0).empty());
 }
 
+TEST(ScenarioFileTest, RunsThatSettingASweptKeyMadeEqualAreRunOnce) {
+    const std::string text = std::string(kGoodScenario) +
+                             "[[sweep]]\nsettings.driver.itr = 0\nworkload.bytes = 7\n"
+                             "[[sweep]]\nsettings.driver.itr = 50\nworkload.bytes = 7\n"
+                             "[[sweep]]\nworkload.bytes = 9\nsettings.driver.itr = 0\n"
+                             "[[sweep]]\nsettings.driver.itr = 50\n";
+    EXPECT_EQ(ScenarioFile(text, "s.toml", {}).points(), 4u);
+    const ScenarioFile fixed(text, "s.toml", {"settings.driver.itr=9"});
+    ASSERT_EQ(fixed.points(), 3u);
+    EXPECT_THAT(fixed.point(0), ElementsAre(Pair("workload.bytes", "7")));
+    EXPECT_THAT(fixed.point(1), ElementsAre(Pair("workload.bytes", "9")));
+    EXPECT_TRUE(fixed.point(2).empty());
+    // The order in which a step names its keys makes no other run of it.
+    const ScenarioFile other(
+        std::string(kGoodScenario) +
+            "[[sweep]]\nnic.irq.itr = 1\nworkload.bytes = 7\nnic.pcie.lanes = 1\n"
+            "[[sweep]]\nnic.irq.itr = 2\nnic.pcie.lanes = 1\nworkload.bytes = 7\n",
+        "s.toml", {"nic.irq.itr=9"});
+    EXPECT_EQ(other.points(), 1u);
+    // What the user wrote twice is meant twice.
+    EXPECT_EQ(ScenarioFile(with_sweep("\"nic.irq.itr\" = [1, 1]\n"), "s.toml", {}).points(), 2u);
+}
+
+TEST(ScenarioFileTest, ASweptKeyIsTheSameByAnyOfItsNames) {
+    const auto points = [](const std::string& swept, const std::string& set) {
+        return ScenarioFile(with_sweep("\"" + swept + "\" = [1, 2, 3]\n"), "s.toml", {set})
+            .points();
+    };
+    EXPECT_EQ(points("host.b.nic0.irq.itr", "host.1.nic.0.irq.itr=2"), 1u);
+    EXPECT_EQ(points("host.1.nic.0.irq.itr", "host.b.nic0.irq.itr=2"), 1u);
+    EXPECT_EQ(points("link.wire0.propagation_ns", "link.0.propagation_ns=2"), 1u);
+    EXPECT_EQ(points("host.a.nic0.irq.itr", "host.b.nic0.irq.itr=2"), 3u);
+    EXPECT_EQ(points("nic.irq.itr", "host.b.nic0.irq.itr=2"), 3u) << "of one NIC, not of all";
+}
+
 TEST(ScenarioFileTest, ASweepOfTablesMakesARunForEachTable) {
     const std::string text = std::string(kGoodScenario) +
                              "[[sweep]]\nsettings.driver.itr = 0\nworkload.bytes = 7\n"
