@@ -6,6 +6,7 @@
 #include "hw/nic/nic_params.hpp"
 #include "hw/regs/generated/i82574l_regs.hpp"
 #include "testbench/cli/host_config.hpp"
+#include "testbench/cli/run_plan.hpp"
 #include "testbench/host/guest_files.hpp"
 
 namespace doorbell::cli {
@@ -20,6 +21,8 @@ std::vector<scenario::Documented> documented(const guest_description* row) {
     }
     return list;
 }
+
+constexpr int kMostLinks = 40;  ///< As the kernel: more are a circle.
 
 /// The chip's statistics by their datasheet names; a counter in two registers (GORCL, GORCH) goes
 /// by what they have in common.
@@ -140,6 +143,26 @@ std::string ProgramKnowledge::check_input(const std::string& name) const {
 
 std::string ProgramKnowledge::check_output(const std::string& name) const {
     return check_guest_output(name);
+}
+
+std::string ProgramKnowledge::evidence_in(const std::string& folder,
+                                          const std::string& name) const {
+    namespace fs = std::filesystem;
+    // Neither file nor folder need be there yet; what is there may be a link.
+    const auto resolved = [](fs::path path) {
+        std::error_code error;
+        // A link to a file that is not there stays as it is below.
+        for (int i = 0; i < kMostLinks && fs::is_symlink(fs::symlink_status(path, error)); i++) {
+            path = path.parent_path() / fs::read_symlink(path, error);
+        }
+        const fs::path result = fs::weakly_canonical(fs::absolute(path, error), error);
+        return error ? fs::path() : result;
+    };
+    const fs::path wanted = resolved(name);
+    for (const char* file : kEvidenceFiles) {
+        if (!wanted.empty() && wanted == resolved(fs::path(folder) / file)) return file;
+    }
+    return "";
 }
 
 bool ProgramKnowledge::same_file(const std::string& a, const std::string& b) const {

@@ -30,6 +30,8 @@ public:
         const scenario::Scenario& scenario) const override;
     [[nodiscard]] std::string check_input(const std::string& name) const override;
     [[nodiscard]] std::string check_output(const std::string& name) const override;
+    [[nodiscard]] std::string evidence_in(const std::string& folder,
+                                          const std::string& name) const override;
     [[nodiscard]] bool same_file(const std::string& a, const std::string& b) const override;
 
     /// What an image counts; empty when it cannot be loaded.

@@ -124,6 +124,37 @@ class ExitCodes(Acceptance):
         done = doorbell("check", "ping", "--set", argument)
         self.assertIn(f"--set {argument}:16: error: ", done.stderr)
 
+    def test_2_for_an_output_that_is_the_runs_own_evidence(self):
+        out = self.folder / "o"
+        out.mkdir()
+        (self.folder / "link").symlink_to(out / "wire.pcapng")
+        for name in ("${out}/wire.pcapng", "${out}/result.json", "${out}/../o/resolved.toml",
+                     f"{out}/events.jsonl", f"{self.folder}/link"):
+            argument = f"workload.output={name}"
+            done = doorbell("run", "tcp_file", "--set", argument, "--out", str(out))
+            self.assertEqual(done.returncode, 2, f"{name}: {done.stdout}")
+            self.assertIn(f"--set {argument}:17: error: ", done.stderr)
+            self.assertIn("the run's own evidence", done.stderr)
+            self.assertEqual(done.stderr.count("error:"), 1, done.stderr)
+        # Nobody compares it, but a program would write it.
+        text = (SCENARIOS / "tcp_file.toml").read_text()
+        mine = self.folder / "mine.toml"
+        mine.write_text(text[:text.index("[[verify]]")] +
+                        "[[expect]]\nmetric = \"host.*.app.*.errors\"\nvalue = 0\n")
+        done = doorbell("check", str(mine), "--set", "workload.output=${out}/wire.pcapng")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("the run's own evidence", done.stderr)
+        self.assertEqual(doorbell("check", str(mine)).returncode, 0)
+
+    def test_2_for_an_output_that_cannot_take_what_is_written_and_it_says_why(self):
+        # 20,000 bytes fail when the file is closed, 10 MB while it is written.
+        for extra in (SMALL, ()):
+            run = self.run_doorbell("tcp_file", *extra, "--set", "workload.output=/dev/full")
+            self.assertEqual(run.code, 2, run.explain())
+            self.assertEqual(run.result["verdict"], "error")
+            self.assertIn("/dev/full: No space left on device", run.result["failures"][0])
+            self.assertNotIn("panic", run.stderr)
+
     def test_2_for_two_runs_that_would_share_a_folder(self):
         mine = self.scenario(('name = "tcp_file"', 'name = "ping"'))
         for second in ("ping", mine):

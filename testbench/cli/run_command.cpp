@@ -25,10 +25,6 @@ namespace {
 using nlohmann::json;
 using report::Verdict;
 
-/// Everything a run may leave behind: an older run's must not be taken for this one's.
-constexpr const char* kEvidenceFiles[] = {"result.json", "wire.pcapng", "events.trace",
-                                          "events.jsonl", "resolved.toml"};
-
 /// Reads every scenario and point; prints all mistakes. Empty when there was one.
 std::vector<PlannedRun> plan(const RunOptions& options, const ProgramPaths& paths) {
     std::vector<PlannedRun> runs;
@@ -89,6 +85,7 @@ bool prepare_folder(const std::filesystem::path& folder) {
                                  error.message());
         return false;
     }
+    // An older run's must not be taken for this one's.
     for (const char* name : kEvidenceFiles) {
         std::filesystem::remove(folder / name, error);
         if (!error) continue;

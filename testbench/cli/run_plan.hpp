@@ -10,6 +10,10 @@
 
 namespace doorbell::cli {
 
+/// Everything a run may leave in its folder: its own evidence.
+inline constexpr const char* kEvidenceFiles[] = {"result.json", "wire.pcapng", "events.trace",
+                                                 "events.jsonl", "resolved.toml"};
+
 /// One process to run: a scenario at a point of its sweep.
 struct PlannedRun {
     std::string scenario;  ///< As the user named it.

@@ -248,6 +248,12 @@ struct Simulation::System {
 
     void judge(RunResult& result) {
         for (std::size_t h = 0; h < hosts.size(); h++) {
+            for (const std::string& error : hosts[h]->file_errors()) {
+                fail(result, Verdict::kError,
+                     fmt::format("a file of {}: {}", scenario.hosts[h].name, error));
+            }
+        }
+        for (std::size_t h = 0; h < hosts.size(); h++) {
             const std::string& name = scenario.hosts[h].name;
             if (hosts[h]->panicked()) {
                 fail(result, Verdict::kBroken,

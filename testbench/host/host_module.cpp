@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cerrno>
 #include <cstring>
 
 #include "hw/base/generated/events.hpp"
@@ -166,28 +167,57 @@ std::uint32_t HostModule::random() {
 
 guest_file* HostModule::file_open(const char* name, bool for_writing) {
     std::string why;
-    std::unique_ptr<guest_file> file =
-        open_guest_file(name == nullptr ? "" : name, for_writing, params_.seed, why);
+    const std::string path = name == nullptr ? "" : name;
+    std::unique_ptr<guest_file> file = open_guest_file(path, for_writing, params_.seed, why);
     if (!file) {
-        log(GUEST_LOG_ERROR, why);
+        file_failed(why);
         return nullptr;
     }
-    files_.push_back(std::move(file));
-    return files_.back().get();
+    files_.push_back({path, std::move(file)});
+    return files_.back().file.get();
 }
 
-bool HostModule::owns(const guest_file* file) const {
-    return std::any_of(files_.begin(), files_.end(),
-                       [file](const auto& open) { return open.get() == file; });
+HostModule::OpenFile* HostModule::find(const guest_file* file) {
+    const auto place = std::find_if(files_.begin(), files_.end(), [file](const OpenFile& open) {
+        return open.file.get() == file;
+    });
+    return place == files_.end() ? nullptr : &*place;
+}
+
+void HostModule::file_failed(const std::string& why) {
+    const auto known = std::find(file_errors_.begin(), file_errors_.end(), why);
+    if (known != file_errors_.end()) return;
+    file_errors_.push_back(why);
+    log(GUEST_LOG_ERROR, why);
+}
+
+std::int64_t HostModule::noted(const OpenFile& open, std::int64_t result) {
+    if (result < 0 && result != -EBADF) {
+        file_failed(open.name + ": " + std::strerror(static_cast<int>(-result)));
+    }
+    return result;
+}
+
+std::int64_t HostModule::file_read(guest_file* file, void* to, std::uint32_t size_bytes) {
+    const OpenFile* open = find(file);
+    return open == nullptr ? -EBADF : noted(*open, file->read(to, size_bytes));
+}
+
+std::int64_t HostModule::file_write(guest_file* file, const void* from, std::uint32_t size_bytes) {
+    const OpenFile* open = find(file);
+    return open == nullptr ? -EBADF : noted(*open, file->write(from, size_bytes));
+}
+
+std::int64_t HostModule::file_size(guest_file* file) {
+    const OpenFile* open = find(file);
+    return open == nullptr ? -EBADF : noted(*open, file->size());
 }
 
 void HostModule::file_close(guest_file* file) {
-    const auto place = std::find_if(files_.begin(), files_.end(),
-                                    [file](const auto& open) { return open.get() == file; });
-    if (place == files_.end()) return log(GUEST_LOG_ERROR, "file_close: not an open file");
-    const int status = file->finish();
-    if (status < 0) panic(std::string("cannot write a file: ") + std::strerror(-status));
-    files_.erase(place);
+    const OpenFile* open = find(file);
+    if (open == nullptr) return log(GUEST_LOG_ERROR, "file_close: not an open file");
+    (void)noted(*open, file->finish());
+    files_.erase(files_.begin() + (open - files_.data()));
 }
 
 void HostModule::app_done(std::uint32_t app, int status) {

@@ -71,6 +71,9 @@ public:
     [[nodiscard]] const std::vector<std::optional<int>>& statuses() const { return statuses_; }
     [[nodiscard]] bool panicked() const { return panicked_; }
     [[nodiscard]] const std::string& panic_text() const { return panic_text_; }
+    /// Files of the user's that could not be opened, read or written, each with the reason: what
+    /// the guest makes of it is its own affair.
+    [[nodiscard]] const std::vector<std::string>& file_errors() const { return file_errors_; }
     /// Called once, when the host has finished or panicked.
     void on_ended(std::function<void()> action) { on_ended_ = std::move(action); }
 
@@ -100,13 +103,25 @@ public:
     [[nodiscard]] Picoseconds guest_time_ps() const;
     [[nodiscard]] std::uint32_t random();
     [[nodiscard]] guest_file* file_open(const char* name, bool for_writing);
-    [[nodiscard]] bool owns(const guest_file* file) const;
+    [[nodiscard]] std::int64_t file_read(guest_file* file, void* to, std::uint32_t size_bytes);
+    [[nodiscard]] std::int64_t file_write(guest_file* file, const void* from,
+                                          std::uint32_t size_bytes);
+    [[nodiscard]] std::int64_t file_size(guest_file* file);
     void file_close(guest_file* file);
     void app_done(std::uint32_t app, int status);
     void panic(const std::string& why);
 
 private:
+    struct OpenFile {
+        std::string name;
+        std::unique_ptr<guest_file> file;
+    };
     static void boot(void* self);
+    /// nullptr: not an open file of this host's.
+    [[nodiscard]] OpenFile* find(const guest_file* file);
+    void file_failed(const std::string& why);
+    /// The result, noted when it is an error of the file's and not the guest's misuse.
+    std::int64_t noted(const OpenFile& open, std::int64_t result);
     void tell_ended();
 
     HostParams params_;
@@ -118,7 +133,8 @@ private:
     GuestThreadsModule threads_;
     std::vector<std::unique_ptr<HostSlotModule>> slots_;
     GuestImage image_;
-    std::vector<std::unique_ptr<guest_file>> files_;
+    std::vector<OpenFile> files_;
+    std::vector<std::string> file_errors_;
 
     std::string host_name_;
     const GuestConfigTable config_;

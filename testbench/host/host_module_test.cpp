@@ -237,6 +237,19 @@ TEST_F(HostModuleTest, AFileThatCannotBeOpenedIsExplainedToTheUser) {
     EXPECT_THAT(lines, Contains("/nowhere/at/all: No such file or directory"));
 }
 
+TEST_F(HostModuleTest, AFileThatCannotBeUsedIsTheUsersErrorAndNoPanic) {
+    app({"copy", "generate:1000", "/dev/full"});  // less than a buffer: fails when it is closed
+    EXPECT_EQ(run(), 0);
+    EXPECT_FALSE(host->panicked());
+    EXPECT_THAT(host->file_errors(), testing::ElementsAre("/dev/full: No space left on device"));
+}
+
+TEST_F(HostModuleTest, EachUseOfAFileThatFailsIsSaidOnce) {
+    app({"copy", "generate:1000000", "/dev/full"});
+    EXPECT_NE(run(), 0) << "the guest was told";
+    EXPECT_THAT(host->file_errors(), testing::ElementsAre("/dev/full: No space left on device"));
+}
+
 TEST_F(HostModuleTest, AHostHasFinishedWhenItsLastApplicationHas) {
     app({"copy", "generate:1", "discard:"}, microseconds(5));
     app({"copy", "generate:1", "discard:"}, microseconds(10));

@@ -27,7 +27,7 @@ public:
         decode_head(file.table("scenario"));
         define_variables(file.table("workload"));
         const HostDecoder hosts(knowledge_, variables_, file.table("nic"), file.table("settings"),
-                                diagnostics_);
+                                run_.out_folder, diagnostics_);
         for (const ConfigNode* node : file.tables("host")) {
             scenario_.hosts.push_back(hosts.decode(*node, scenario_.hosts));
         }
@@ -248,6 +248,12 @@ private:
                              refused);
         }
         output_at_.push_back(at);
+        for (const auto& [key, name] :
+             {std::pair("input", verification.input), std::pair("output", verification.output)}) {
+            refuse_evidence(name, run_.out_folder, knowledge_,
+                            variables_.definition(reader.string(key), reader.at(key)),
+                            diagnostics_);
+        }
         scenario_.verifications.push_back(std::move(verification));
     }
 

@@ -334,6 +334,12 @@ const Mistake kMistakes[] = {
      "   52 | output = \"${workload.output}\"\n"
      "      |          ^~~~~~~~~~~~~~~~~~~~\n"
      "      = the run would overwrite it before it is read\n"},
+    {"OutputThatIsEvidence", "output = \"${out}/received\"", "output = \"${out}/wire.pcapng\"",
+     "s.toml:9:10: error: 'out/x/wire.pcapng' is the run's own evidence\n"
+     "    9 | output = \"${out}/wire.pcapng\"\n"
+     "      |          ^~~~~~~~~~~~~~~~~~~~\n"
+     "      = the run writes wire.pcapng itself\n"
+     "      = help: another name\n"},
     {"NeitherValueNorOther", "value = 1\n", "\n",
      "s.toml:64:10: error: an expectation needs either 'value' or 'other'\n"
      "   64 | metric = \"workload.identical\"\n"

@@ -47,6 +47,10 @@ public:
     [[nodiscard]] std::string check_output(const std::string& name) const override {
         return name.find("missing") == std::string::npos ? "" : "No such file or directory";
     }
+    [[nodiscard]] std::string evidence_in(const std::string& folder,
+                                          const std::string& name) const override {
+        return name == folder + "/wire.pcapng" ? "wire.pcapng" : "";
+    }
     [[nodiscard]] bool same_file(const std::string& a, const std::string& b) const override {
         return a == b;
     }

@@ -50,13 +50,22 @@ std::string setting_of_every_nic(const std::string& name, const Host& host) {
 
 }  // namespace
 
+void refuse_evidence(const std::string& name, const std::string& out_folder,
+                     const Knowledge& knowledge, const Position& at, Diagnostics& diagnostics) {
+    const std::string file = knowledge.evidence_in(out_folder, name);
+    if (file.empty()) return;
+    diagnostics.add(at, fmt::format("'{}' is the run's own evidence", name),
+                    fmt::format("the run writes {} itself", file), "another name");
+}
+
 HostDecoder::HostDecoder(const Knowledge& knowledge, Variables& variables,
                          const ConfigNode* common_nic, const ConfigNode* common_settings,
-                         Diagnostics& diagnostics)
+                         std::string out_folder, Diagnostics& diagnostics)
     : knowledge_(knowledge),
       variables_(variables),
       common_nic_(common_nic),
       common_settings_(common_settings),
+      out_folder_(std::move(out_folder)),
       diagnostics_(diagnostics) {}
 
 Host HostDecoder::decode(const ConfigNode& node, const std::vector<Host>& others) const {
@@ -251,6 +260,9 @@ void HostDecoder::decode_app(const ConfigNode& node, const ImageContents* image,
             diagnostics_.add(mistake.word == 0 ? run->at : at[mistake.word], mistake.what,
                              mistake.why, mistake.help);
         }
+    }
+    for (std::size_t i = 1; i < at.size(); i++) {
+        refuse_evidence(app.argv[i], out_folder_, knowledge_, at[i], diagnostics_);
     }
     places.apps.push_back(std::move(at));
     host.apps.push_back(std::move(app));

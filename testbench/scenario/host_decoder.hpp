@@ -13,12 +13,18 @@
 
 namespace doorbell::scenario {
 
+/// Says so when the name is that of a file the run itself writes.
+void refuse_evidence(const std::string& name, const std::string& out_folder,
+                     const Knowledge& knowledge, const Position& at, Diagnostics& diagnostics);
+
 /// A [[host]] with its NICs, settings, interfaces, routes and programs.
 class HostDecoder {
 public:
-    /// `common_nic` and `common_settings`: [nic] and [settings] of the file, or null.
+    /// `common_nic` and `common_settings`: [nic] and [settings] of the file, or null. `out_folder`
+    /// is where the run's evidence will be.
     HostDecoder(const Knowledge& knowledge, Variables& variables, const ConfigNode* common_nic,
-                const ConfigNode* common_settings, Diagnostics& diagnostics);
+                const ConfigNode* common_settings, std::string out_folder,
+                Diagnostics& diagnostics);
 
     [[nodiscard]] Host decode(const ConfigNode& node, const std::vector<Host>& others) const;
 
@@ -44,6 +50,7 @@ private:
     Variables& variables_;
     const ConfigNode* common_nic_;
     const ConfigNode* common_settings_;
+    std::string out_folder_;
     Diagnostics& diagnostics_;
 };
 

@@ -56,6 +56,9 @@ public:
     [[nodiscard]] virtual std::string check_input(const std::string& name) const = 0;
     /// "" when the file can be written as an output, else why not; nothing is created.
     [[nodiscard]] virtual std::string check_output(const std::string& name) const = 0;
+    /// Which file of the evidence a run leaves in `folder` the name leads to; "" when to none.
+    [[nodiscard]] virtual std::string evidence_in(const std::string& folder,
+                                                  const std::string& name) const = 0;
     /// Whether two names lead to one file, through links as well.
     [[nodiscard]] virtual bool same_file(const std::string& a, const std::string& b) const = 0;
 };
