@@ -153,7 +153,6 @@ TEST(Check, FindsWhatNoSingleValueShows) {
         return App{words};
     };
     const App big = {{"ping", "--to", "10.0.0.2", "--size", "14793"}};
-    const std::string thirty_two = "32";
     const Demand demands[] = {
         {host_with({}), ""},
         {host_with({}, {{"driver.tx_wthresh", "1"}}), ""},
@@ -198,8 +197,8 @@ TEST(Check, FindsWhatNoSingleValueShows) {
         {host_with({generator({})}, {{"nic0.driver.tx_checksum", "false"}}),
          "0.-1 -1 nic0.driver.tx_checksum: without --checksum-offload 0 the generator needs "
          "checksums inserted by the NIC; driver.tx_checksum is false"},
-        {host_with({generator({"--segments", thirty_two})}), ""},
-        {host_with({generator({"--segments", thirty_two})}, {{"driver.tx_ring", "32"}}),
+        {host_with({generator({"--segments", "32"})}), ""},
+        {host_with({generator({"--segments", "32"})}, {{"driver.tx_ring", "32"}}),
          "0.2 -1 nic0.driver.tx_ring: --segments 32 takes 33 descriptors a packet; "
          "driver.tx_ring is 32, one is always free"},
         {host_with({generator({"--size", "40000", "--tso", "1000", "--segments", "3"})}),

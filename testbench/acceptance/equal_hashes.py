@@ -6,11 +6,13 @@ Usage: equal_hashes.py BINARY-A BINARY-B SCENARIO...
 import sys
 import tempfile
 
-from harness import Run
+from harness import Run, need_binary
 
 
 def main():
     binaries, scenarios = sys.argv[1:3], sys.argv[3:]
+    for binary in binaries:
+        need_binary(binary)
     different = 0
     for scenario in scenarios:
         results = []

@@ -2,7 +2,9 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -14,6 +16,23 @@ TSHARK_CHECKS = [option for name in ("eth.check_fcs:TRUE", "ip.check_checksum:TR
 COMPLAINTS = ("_ws.malformed || eth.fcs.status == Bad || ip.checksum.status == Bad || "
               "tcp.checksum.status == Bad || udp.checksum.status == Bad || "
               "icmp.checksum.status == Bad")
+
+
+def need_binary(binary):
+    """Exit 2 with the command that builds it when a program is not there."""
+    binary = pathlib.Path(binary)
+    if binary.exists():
+        return
+    message = f"error: there is no {binary}"
+    # build/PRESET/bin/doorbell
+    if binary.parts[-4:-3] == ("build",) and binary.parts[-2:-1] == ("bin",):
+        preset = binary.parts[-3]
+        message += f": build it with ./doorbell build {preset}"
+        if preset == "clang" and shutil.which("clang++") is None:
+            message += ("\nclang++ is not installed: ./doorbell build clang installs it as root, "
+                        "or says how")
+    print(message, file=sys.stderr)
+    sys.exit(2)
 
 
 class Run:

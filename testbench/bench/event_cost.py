@@ -32,6 +32,10 @@ def instructions(binary):
 
 def main():
     release, empty = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
+    for binary in (release, empty):
+        if not pathlib.Path(binary).exists():
+            sys.exit(f"there is no {binary}: build it with ./doorbell build "
+                     f"{pathlib.Path(binary).parts[-3]}")
     limit = float(sys.argv[3]) if len(sys.argv) > 3 else 2.0
     off, gone = instructions(release), instructions(empty)
     cost = 100.0 * (off - gone) / gone
