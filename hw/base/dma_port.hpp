@@ -9,8 +9,7 @@ namespace doorbell {
 enum class DmaStatus : std::uint8_t {
     kOk = 0,
     kUnsupportedRequest = 1,  ///< Nothing answers at the address, or the range is not mapped.
-    kMasterDisabled = 2,      ///< A write without bus mastering; reads are held instead.
-    kTimeout = 3,             ///< No completion came (fault injection).
+    kTimeout = 2,             ///< No completion came (fault injection).
 };
 
 enum class DmaKind : std::uint8_t {
@@ -45,8 +44,9 @@ public:
 
 /// The only way a block of the NIC touches host memory. Asynchronous: nothing ever blocks on it.
 /// Requests are served in order of submission, as many at once as there are tags; the rest wait
-/// in the engine, so a client bounds what it has under way. A reset of the engine forgets every
-/// request of the older epoch: their clients are not called any more.
+/// in the engine, so a client bounds what it has under way. Without bus mastering what has not left
+/// waits until it is back. A reset of the engine forgets every request of the older epoch: their
+/// clients are not called any more.
 class DmaPort {
 public:
     virtual ~DmaPort() = default;

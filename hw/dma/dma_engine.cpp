@@ -72,7 +72,6 @@ void DmaEngine::submitted() {
 }
 
 DmaStatus DmaEngine::judge(DmaOperation operation, const DmaRequest& request) {
-    if (!state_.bus_master) return DmaStatus::kMasterDisabled;
     return fault_hook_ == nullptr ? DmaStatus::kOk : fault_hook_->judge(operation, request);
 }
 
@@ -82,9 +81,6 @@ void DmaEngine::count(DmaStatus status) {
             break;
         case DmaStatus::kUnsupportedRequest:
             counters_.unsupported++;
-            break;
-        case DmaStatus::kMasterDisabled:
-            counters_.master_disabled++;
             break;
         case DmaStatus::kTimeout:
             counters_.timeouts++;
@@ -161,15 +157,13 @@ void DmaEngine::issue(const PendingRead& pending, std::uint32_t tags) {
     slot.tags = tags;
     slot.status = judge(DmaOperation::kRead, request);
 
-    Picoseconds ready_ps = now;
-    if (slot.status != DmaStatus::kMasterDisabled) {
-        events::dma_read(events_, now, about(request, request.packet), request.address,
-                         request.size_bytes, number(request.kind), request.tag);
-        const Picoseconds arrival_ps =
-            link_.read_request_arrival(request.address, request.size_bytes, now);
-        ready_ps = slot.status == DmaStatus::kTimeout ? now + params_.completion_timeout_ps
-                                                      : link_.memory_ready(arrival_ps);
-    }
+    events::dma_read(events_, now, about(request, request.packet), request.address,
+                     request.size_bytes, number(request.kind), request.tag);
+    const Picoseconds arrival_ps =
+        link_.read_request_arrival(request.address, request.size_bytes, now);
+    const Picoseconds ready_ps = slot.status == DmaStatus::kTimeout
+                                     ? now + params_.completion_timeout_ps
+                                     : link_.memory_ready(arrival_ps);
     timeline_.schedule(slot.ready_task, ready_ps);
 }
 
@@ -199,11 +193,9 @@ void DmaEngine::read_ready(ReadSlot& slot) {
     }
     outstanding_--;
     count(completion.status);
-    if (completion.status != DmaStatus::kMasterDisabled) {
-        events::dma_completion(events_, completion.done_ps, about(request, completion.packet),
-                               request.address, request.size_bytes, number(request.kind),
-                               number(completion.status));
-    }
+    events::dma_completion(events_, completion.done_ps, about(request, completion.packet),
+                           request.address, request.size_bytes, number(request.kind),
+                           number(completion.status));
     pending.client->dma_complete(completion);
     pump_reads();
 }
@@ -216,23 +208,36 @@ void DmaEngine::write(const DmaRequest& request, const std::uint8_t* source, Dma
     submitted();
     counters_.writes++;
     counters_.write_bytes += request.size_bytes;
+    if (!state_.bus_master) return held_.push({request, source, &client});
+    release_held_writes();
+    issue({request, source, &client});
+}
+
+void DmaEngine::issue(const HeldWrite& write) {
+    const DmaRequest& request = write.request;
     const DmaStatus status = judge(DmaOperation::kWrite, request);
-    const Picoseconds now = timeline_.now_ps();
     const Picoseconds arrival_ps =
-        status == DmaStatus::kMasterDisabled
-            ? now
-            : link_.write_arrival(request.address, request.size_bytes, now);
-    post({request, source, &client, 0, PostedKind::kWrite, status}, arrival_ps);
+        link_.write_arrival(request.address, request.size_bytes, timeline_.now_ps());
+    post({request, write.source, write.client, 0, PostedKind::kWrite, status}, arrival_ps);
+}
+
+void DmaEngine::release_held_writes() {
+    while (!held_.empty() && state_.bus_master) issue(held_.pop());
 }
 
 void DmaEngine::message(std::uint64_t address, std::uint32_t data) {
+    // A message is a memory write: without bus mastering there is none (PCI 3.0, 6.2.2). Unlike
+    // data it is not held: what it would announce is in ICR, and asks anew.
+    if (!state_.bus_master) {
+        counters_.unsent_messages++;
+        return;
+    }
+    release_held_writes();
     DmaRequest request;
     request.address = address;
     request.size_bytes = kMessageBytes;
     request.kind = DmaKind::kMessage;
     const DmaStatus status = judge(DmaOperation::kMessage, request);
-    // A message is a memory write: without bus mastering there is none (PCI 3.0, 6.2.2).
-    if (status == DmaStatus::kMasterDisabled) return count(status);
     submitted();
     counters_.messages++;
     const Picoseconds arrival_ps = link_.write_arrival(address, kMessageBytes, timeline_.now_ps());
@@ -304,10 +309,8 @@ void DmaEngine::deliver(const Posted& entry) {
     }
     outstanding_--;
     count(status);
-    if (status != DmaStatus::kMasterDisabled) {
-        events::dma_write(events_, now, about(request, request.packet), request.address,
-                          request.size_bytes, number(request.kind), number(status));
-    }
+    events::dma_write(events_, now, about(request, request.packet), request.address,
+                      request.size_bytes, number(request.kind), number(status));
     if (entry.client != nullptr) entry.client->dma_complete({request.tag, status, 0, now});
 }
 
@@ -319,6 +322,7 @@ void DmaEngine::reset() {
     counters_.dropped_by_reset += outstanding_;
     outstanding_ = 0;
     waiting_.clear();
+    held_.clear();
     posted_.clear();
     bursts_.clear();
     timeline_.cancel(tags_free_task_);
@@ -341,7 +345,7 @@ void DmaEngine::visit_metrics(MetricVisitor& visitor) const {
     visitor.metric("dma.tag_waits", counters_.tag_waits);
     visitor.metric("dma.peak_outstanding", counters_.peak_outstanding);
     visitor.metric("dma.failed.unsupported_request", counters_.unsupported);
-    visitor.metric("dma.failed.master_disabled", counters_.master_disabled);
+    visitor.metric("dma.failed.master_disabled", counters_.unsent_messages);
     visitor.metric("dma.failed.timeout", counters_.timeouts);
     visitor.metric("dma.dropped_by_reset", counters_.dropped_by_reset);
 }

@@ -48,11 +48,14 @@ public:
     void write(const DmaRequest& request, const std::uint8_t* source, DmaClient& client) override;
     void message(std::uint64_t address, std::uint32_t data) override;
     void interrupt_pin(bool asserted) override;
-    /// Without bus mastering, reads that have not left are held and do not count.
+    /// Without bus mastering, what has not left is held and does not count.
     [[nodiscard]] std::uint32_t outstanding() const override {
-        return state_.bus_master ? outstanding_ : outstanding_ - waiting_.size();
+        return state_.bus_master ? outstanding_ : outstanding_ - waiting_.size() - held_.size();
     }
-    void device_state_changed() override { pump_reads(); }
+    void device_state_changed() override {
+        release_held_writes();
+        pump_reads();
+    }
 
     /// A new epoch: every request is forgotten, nobody is called any more. Only the level of INTA
     /// survives: if the host has not seen the last change yet, it still will.
@@ -89,6 +92,11 @@ private:
         Picoseconds visible_ps;
         std::uint32_t entries;
     };
+    struct HeldWrite {
+        DmaRequest request;
+        const std::uint8_t* source;
+        DmaClient* client;
+    };
     struct ReadSlot;
 
     void pump_reads();
@@ -98,6 +106,8 @@ private:
     void issue(const PendingRead& pending, std::uint32_t tags);
     void read_ready(ReadSlot& slot);
 
+    void issue(const HeldWrite& write);
+    void release_held_writes();
     void post(const Posted& entry, Picoseconds arrival_ps);
     void deliver(const Posted& entry);
 
@@ -118,6 +128,7 @@ private:
     std::vector<Picoseconds> tag_free_ps_;  ///< Last completion here; kNever: none sent yet.
     Task tags_free_task_;
 
+    RequestRing<HeldWrite> held_;
     RequestRing<Posted> posted_;
     RequestRing<Burst> bursts_;
     Picoseconds last_visible_ps_ = 0;
@@ -136,7 +147,7 @@ private:
         std::uint64_t write_bytes = 0;
         std::uint64_t messages = 0;
         std::uint64_t unsupported = 0;
-        std::uint64_t master_disabled = 0;
+        std::uint64_t unsent_messages = 0;
         std::uint64_t timeouts = 0;
         std::uint64_t tag_waits = 0;
         std::uint64_t peak_outstanding = 0;

@@ -224,28 +224,61 @@ TEST_F(DmaEngineTest, AReadSeesTheWriteBeforeItAlthoughTheBurstGoesOn) {
     EXPECT_EQ(buffer[4096], 7);
 }
 
-TEST_F(DmaEngineTest, WithoutBusMasteringReadsWaitAndTheRestIsRefused) {
+TEST_F(DmaEngineTest, WithoutBusMasteringRequestsWaitAndAMessageVanishes) {
     state.bus_master = false;
     host.memory[0] = 1;
     buffer[0] = 5;
-    engine().read(at(0, 16, 1), buffer.data() + 16, client);
     engine().write(at(0, 16, 2), buffer.data(), client);
+    engine().read(at(0, 16, 1), buffer.data() + 16, client);
     engine().message(0xFEE00000, 1);
-    EXPECT_THAT(client.completions, IsEmpty());  // Told later, never inside the request.
     EXPECT_TRUE(timeline.settle());
-    ASSERT_EQ(client.completions.size(), 1u) << "the read waits for bus mastering";
-    EXPECT_EQ(client.completions[0].tag, 2u);
-    EXPECT_EQ(client.completions[0].status, DmaStatus::kMasterDisabled);
+    EXPECT_THAT(client.completions, IsEmpty());
     EXPECT_EQ(host.memory[0], 1);
-    EXPECT_EQ(buffer[16], 0);
     EXPECT_EQ(host.reads, 0u);
     EXPECT_EQ(link.up_busy_ps, 0u);
     EXPECT_THAT(host.log, IsEmpty());
     EXPECT_EQ(engine().outstanding(), 0u);
-    EXPECT_EQ(metric("dma.failed.master_disabled"), 2u);
+    EXPECT_EQ(metric("dma.failed.master_disabled"), 1u);
     engine().interrupt_pin(true);  // Not a memory request.
     EXPECT_TRUE(timeline.settle());
     EXPECT_THAT(host.log, ElementsAre("p1"));
+
+    state.bus_master = true;
+    EXPECT_EQ(engine().outstanding(), 2u);
+    engine().device_state_changed();
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 2u);
+    for (const DmaCompletion& completion : client.completions) {
+        EXPECT_EQ(completion.status, DmaStatus::kOk);
+    }
+    EXPECT_EQ(buffer[16], 5) << "the read sees the write before it";
+    EXPECT_THAT(host.log, ElementsAre("p1", "w0"));
+    EXPECT_EQ(engine().outstanding(), 0u);
+}
+
+TEST_F(DmaEngineTest, WhatIsSubmittedWhenMasteringIsBackGoesBehindWhatWasHeld) {
+    state.bus_master = false;
+    engine().write(at(0, 16), buffer.data(), client);
+    engine().write(at(16, 16), buffer.data(), client);
+    state.bus_master = true;  // Nobody has told the engine yet.
+    engine().message(0xFEE00000, 9);
+    engine().write(at(32, 16), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(host.log, ElementsAre("w0", "w16", "m9", "w32"));
+}
+
+TEST_F(DmaEngineTest, AResetForgetsWhatWasHeld) {
+    state.bus_master = false;
+    engine().write(at(0, 16), buffer.data(), client);
+    engine().read(at(0, 16), buffer.data(), client);
+    engine().reset();
+    EXPECT_EQ(engine().outstanding(), 0u);
+    EXPECT_EQ(metric("dma.dropped_by_reset"), 2u);
+    state.bus_master = true;
+    engine().device_state_changed();
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(client.completions, IsEmpty());
+    EXPECT_THAT(host.log, IsEmpty());
 }
 
 TEST_F(DmaEngineTest, MasterDisableLetsOutstandingRequestsFinishAndHoldsTheOthers) {
@@ -274,28 +307,22 @@ TEST_F(DmaEngineTest, MasterDisableLetsOutstandingRequestsFinishAndHoldsTheOther
     EXPECT_EQ(engine().outstanding(), 0u);
 }
 
-TEST_F(DmaEngineTest, ARefusedWriteDoesNotOvertakeOneThatIsOnTheLink) {
-    engine().write(at(0, 1000, 1), buffer.data(), client);
-    timeline.advance_by(10);
-    state.bus_master = false;
-    engine().write(at(0, 16, 2), buffer.data(), client);
-    timeline.advance_by(10);
-    EXPECT_THAT(client.completions, IsEmpty());
-    EXPECT_TRUE(timeline.settle());
-    ASSERT_EQ(client.completions.size(), 2u);
-    EXPECT_EQ(client.completions[0].tag, 1u);
-    EXPECT_EQ(client.completions[1].status, DmaStatus::kMasterDisabled);
-    EXPECT_EQ(client.completions[1].done_ps, 1000u + 20 + 100);
-}
-
-TEST_F(DmaEngineTest, ARefusedWriteDoesNotHurryTheBurstThatItIsPartOf) {
+TEST_F(DmaEngineTest, AHeldWriteDoesNotHinderWhatIsOnTheLink) {
     engine().write(at(0, 1000, 1), buffer.data(), client);
     state.bus_master = false;
     engine().write(at(0, 16, 2), buffer.data(), client);
     timeline.advance_until(1000 + 20 + 100 - 1);
     EXPECT_THAT(client.completions, IsEmpty());
     timeline.advance_by(1);
-    EXPECT_EQ(client.completions.size(), 2u);
+    ASSERT_EQ(client.completions.size(), 1u);
+    EXPECT_EQ(client.completions[0].tag, 1u);
+    timeline.advance_by(1000);
+    state.bus_master = true;
+    engine().device_state_changed();
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 2u);
+    EXPECT_EQ(client.completions[1].tag, 2u);
+    EXPECT_EQ(client.completions[1].done_ps, 2120u + 16 + 20 + 100);
 }
 
 TEST(RequestRing, GrowsInOrderWhereverItsFirstEntryLies) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +42,7 @@ public:
     DmaStatus read(std::uint64_t address, std::uint8_t* target, std::uint32_t size_bytes,
                    std::uint64_t& packet) override {
         packet = 0;
+        if (touched) touched(Mastered::Kind::kRead);
         if (!inside(address, size_bytes)) return DmaStatus::kUnsupportedRequest;
         log.push_back({Mastered::Kind::kRead, timeline_.now_ps(), address, size_bytes});
         std::memcpy(target, at(address), size_bytes);
@@ -48,12 +50,14 @@ public:
     }
     DmaStatus write(std::uint64_t address, const std::uint8_t* source, std::uint32_t size_bytes,
                     std::uint64_t) override {
+        if (touched) touched(Mastered::Kind::kWrite);
         if (!inside(address, size_bytes)) return DmaStatus::kUnsupportedRequest;
         log.push_back({Mastered::Kind::kWrite, timeline_.now_ps(), address, size_bytes});
         std::memcpy(at(address), source, size_bytes);
         return DmaStatus::kOk;
     }
     void message(std::uint64_t address, std::uint32_t data) override {
+        if (touched) touched(Mastered::Kind::kMessage);
         log.push_back({Mastered::Kind::kMessage, timeline_.now_ps(), address, data});
     }
     void interrupt_pin(bool asserted) override {
@@ -82,6 +86,8 @@ public:
     std::vector<std::uint8_t> memory = std::vector<std::uint8_t>(kSizeBytes);
     std::vector<Mastered> log;
     bool pin = false;
+    /// Called before each access to memory and each message.
+    std::function<void(Mastered::Kind)> touched;
 
 private:
     const Timeline& timeline_;
@@ -101,9 +107,12 @@ public:
                          start_ps,
                          end_ps,
                          frame->fcs_good()});
+        if (hears) hears();
     }
     void advertise(const LinkAbilities& abilities) override { offer = abilities; }
     std::vector<Heard> heard;
+    /// Called when a frame is handed over, from within the NIC.
+    std::function<void()> hears;
     LinkAbilities offer;
 };
 
