@@ -5,6 +5,7 @@
 #include "hw/base/timeline.hpp"
 #include "hw/nvm/nvm_image.hpp"
 #include "hw/nvm/nvm_params.hpp"
+#include "hw/nvm/spi_eeprom.hpp"
 #include "hw/regs/register_file.hpp"
 
 namespace doorbell {
@@ -18,12 +19,13 @@ public:
 };
 
 /// The EEPROM behind EERD, EEWR and EECD, and what the hardware loads from it by itself (datasheet
-/// chapter 6; specification section 3). Bit-banging of EECD is granted and leads nowhere.
+/// chapter 6; specification section 3). One access at a time: EECD's pins are granted when no other
+/// is under way, and while they are, EERD and EEWR wait.
 class Nvm {
 public:
     enum class Extent : std::uint8_t {
-        kFull,     ///< Power-on, PCIe reset, EE_RST: address, LEDs, wake-up.
-        kAddress,  ///< CTRL.RST: the address.
+        kFull,     ///< Power-on, PCIe reset, EE_RST: address, CTRL defaults, LEDs, wake-up.
+        kAddress,  ///< CTRL.RST: address and CTRL defaults.
     };
 
     Nvm(const NvmParams& params, Timeline& timeline, regs::RegisterFile& registers,
@@ -42,7 +44,13 @@ public:
 
 private:
     void install_hooks();
+    void drive_pins();
+    void arbitrate();
+    void start_read();
+    void start_write();
+    [[nodiscard]] bool granted() const;
     void finish_load();
+    void load_control_defaults();
     void finish_read();
     void finish_write();
 
@@ -51,8 +59,11 @@ private:
     regs::RegisterFile& registers_;
     NvmListener& listener_;
     NvmImage image_;
+    SpiEeprom eeprom_;
     Extent extent_ = Extent::kFull;
     std::uint16_t write_data_ = 0;
+    bool read_waits_ = false;  ///< For the pins to be given back.
+    bool write_waits_ = false;
     Task load_task_;
     Task read_task_;
     Task write_task_;

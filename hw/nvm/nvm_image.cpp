@@ -18,6 +18,8 @@ constexpr std::uint32_t kChecksumWord = 0x3F;
 
 constexpr unsigned kLoadDeviceIdBit = 0;
 constexpr unsigned kLoadSubsystemIdsBit = 1;
+constexpr unsigned kInvertLossOfSignalBit = 4;
+constexpr unsigned kForceSpeedBit = 11;
 constexpr unsigned kWakeOnLanBit = 10;
 constexpr unsigned kSignatureLsb = 14;
 constexpr std::uint16_t kGoodSignature = 0x1;
@@ -94,6 +96,18 @@ bool NvmImage::loads_device_id() const {
 
 bool NvmImage::loads_subsystem_ids() const {
     return bit(word(kInitControl1), kLoadSubsystemIdsBit);
+}
+
+bool NvmImage::has_control_defaults() const {
+    return word(kInitControl1) != kErased;
+}
+
+bool NvmImage::inverts_loss_of_signal() const {
+    return bit(word(kInitControl1), kInvertLossOfSignalBit);
+}
+
+bool NvmImage::forces_speed() const {
+    return bit(word(kInitControl1), kForceSpeedBit);
 }
 
 bool NvmImage::wake_on_lan() const {

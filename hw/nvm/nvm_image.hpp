@@ -45,6 +45,10 @@ public:
     [[nodiscard]] std::uint16_t device_id() const { return word(0x0D); }
     [[nodiscard]] std::uint16_t subsystem_id() const { return word(0x0B); }
     [[nodiscard]] std::uint16_t subsystem_vendor_id() const { return word(0x0C); }
+    /// Defaults of CTRL: ILOS and FRCSPD of Initialization Control 1. False when it is erased.
+    [[nodiscard]] bool has_control_defaults() const;
+    [[nodiscard]] bool inverts_loss_of_signal() const;
+    [[nodiscard]] bool forces_speed() const;
     [[nodiscard]] bool wake_on_lan() const;
     /// LEDCTL with the bytes that the image defines in place of those of `ledctl`.
     [[nodiscard]] std::uint32_t led_defaults(std::uint32_t ledctl) const;

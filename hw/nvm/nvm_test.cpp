@@ -179,12 +179,247 @@ TEST_F(NvmTest, a_reset_drops_the_access_that_is_under_way) {
     EXPECT_EQ(read(r::EERD), 0x00000002u);
 }
 
-TEST_F(NvmTest, bit_bang_access_is_granted_while_it_is_requested) {
+TEST_F(NvmTest, bit_bang_access_is_granted_while_it_is_requested_and_the_load_is_done) {
     start();
+    write(r::EECD, 0x40);
+    EXPECT_EQ(read(r::EECD) & 0x80, 0u);
+    timeline.advance_by(milliseconds(2));
+    EXPECT_NE(read(r::EECD) & 0x80, 0u);
+    write(r::EECD, 0);
+    EXPECT_EQ(read(r::EECD) & 0x80, 0u);
     write(r::EECD, 0x40);
     EXPECT_NE(read(r::EECD) & 0x80, 0u);
     write(r::EECD, 0);
     EXPECT_EQ(read(r::EECD) & 0x80, 0u);
+}
+
+TEST_F(NvmTest, the_pins_wait_for_a_word_access_and_a_word_access_for_the_pins) {
+    start();
+    timeline.advance_by(milliseconds(2));
+    write(r::EERD, 5 << 2 | 1);
+    write(r::EECD, 0x40);
+    EXPECT_EQ(read(r::EECD) & 0x80, 0u);
+    timeline.advance_by(microseconds(30));
+    EXPECT_EQ(read(r::EERD) >> 16, 0x1000u);
+    EXPECT_NE(read(r::EECD) & 0x80, 0u);
+    write(r::EERD, 0x12 << 2 | 1);
+    write(r::EEWR, 0x77770000u | 6 << 2 | 1);
+    timeline.advance_by(milliseconds(1));
+    EXPECT_EQ(read(r::EERD) & 2, 0u);
+    EXPECT_EQ(read(r::EEWR) & 2, 0u);
+    write(r::EECD, 0);
+    timeline.advance_by(microseconds(30));
+    EXPECT_EQ(read(r::EERD), 0x40000000u | 0x12 << 2 | 2);
+    timeline.advance_by(microseconds(70));
+    EXPECT_EQ(nvm->image().word(6), 0x7777);
+}
+
+TEST_F(NvmTest, a_reset_takes_the_pins_back_and_forgets_what_waited) {
+    start();
+    timeline.advance_by(milliseconds(2));
+    write(r::EECD, 0x40);
+    write(r::EEWR, 0x77770000u | 6 << 2 | 1);
+    registers->reset(regs::ResetKind::kSoftware);
+    nvm->auto_load(Nvm::Extent::kAddress);
+    EXPECT_EQ(read(r::EECD) & 0xC0, 0u) << "REQ and GNT";
+    EXPECT_EQ(read(r::EEWR) & 2, 2u);
+    timeline.advance_by(milliseconds(5));
+    EXPECT_EQ(nvm->image().word(6), 0xFFFF);
+}
+
+// Initialization Control 1, specification 3.2: the defaults of CTRL come back with CTRL.RST too.
+TEST_F(NvmTest, the_image_says_how_ctrl_comes_up) {
+    for (const std::uint32_t control : {0x026Bu, 0x027Bu, 0x0A6Bu, 0x0A7Bu, 0xFFFFu}) {
+        SCOPED_TRACE(control);
+        NvmParams params;
+        params.image.assign(64, 0xFFFF);
+        params.image[0x0A] = static_cast<std::uint16_t>(control);
+        params.image[0x12] = 0x4000;
+        start(params);
+        timeline.advance_by(milliseconds(2));
+        const bool erased = control == 0xFFFF;
+        const std::uint32_t expected = (!erased && (control & 0x0010) != 0 ? 0x80u : 0u) |
+                                       (!erased && (control & 0x0800) != 0 ? 0x800u : 0u);
+        EXPECT_EQ(read(r::CTRL), 0x00140249u | expected);
+        registers->reset(regs::ResetKind::kSoftware);
+        nvm->auto_load(Nvm::Extent::kAddress);
+        timeline.advance_by(milliseconds(2));
+        EXPECT_EQ(read(r::CTRL), 0x00140249u | expected);
+    }
+}
+
+// --- EECD as a driver uses it: the SPI code of the older family ---
+
+class BitBang : public NvmTest {
+protected:
+    static constexpr std::uint32_t kSk = 1, kCs = 2, kDi = 4, kDo = 8, kReq = 0x40, kGnt = 0x80;
+
+    [[nodiscard]] bool acquire() {
+        write(r::EECD, read(r::EECD) | kReq);
+        for (int poll = 0; poll < 1000; poll++) {
+            if ((read(r::EECD) & kGnt) != 0) return true;
+            timeline.advance_by(microseconds(5));
+        }
+        return false;
+    }
+    void release() { write(r::EECD, read(r::EECD) & ~kReq); }
+    void set(std::uint32_t bits, bool on) {
+        const std::uint32_t eecd = read(r::EECD);
+        write(r::EECD, on ? eecd | bits : eecd & ~bits);
+        timeline.advance_by(microseconds(1));
+    }
+    void begin() {
+        set(kCs, true);
+        set(kCs | kSk, false);
+    }
+    void end() {
+        set(kCs, true);
+        set(kSk, false);
+    }
+    void out(std::uint32_t value, int bits) {
+        for (int i = bits - 1; i >= 0; i--) {
+            set(kDi, (value >> i & 1) != 0);
+            set(kSk, true);
+            set(kSk, false);
+        }
+        set(kDi, false);
+    }
+    std::uint32_t in(int bits) {
+        std::uint32_t value = 0;
+        for (int i = 0; i < bits; i++) {
+            set(kSk, true);
+            value = value << 1 | ((read(r::EECD) & kDo) != 0 ? 1u : 0u);
+            set(kSk, false);
+        }
+        return value;
+    }
+    std::uint16_t in_word() {
+        const std::uint32_t low = in(8);
+        return static_cast<std::uint16_t>(low | in(8) << 8);
+    }
+    std::uint32_t status() {
+        begin();
+        out(0x05, 8);
+        const std::uint32_t value = in(8);
+        end();
+        return value;
+    }
+    void command(std::uint32_t opcode) {
+        begin();
+        out(opcode, 8);
+        end();
+    }
+};
+
+TEST_F(BitBang, reads_all_words_in_one_go) {
+    start();
+    ASSERT_TRUE(acquire());
+    EXPECT_EQ(read(r::EECD) >> 10 & 1, 0u) << "addresses of 8 bits";
+    begin();
+    out(0x03, 8);
+    out(0, 8);
+    std::uint32_t sum = 0;
+    for (std::uint32_t i = 0; i < 64; i++) {
+        const std::uint16_t word = in_word();
+        EXPECT_EQ(word, nvm->image().word(i)) << i;
+        sum += word;
+    }
+    EXPECT_EQ(sum & 0xFFFF, 0xBABAu);
+    EXPECT_EQ(in_word(), nvm->image().word(0)) << "round at the end";
+    end();
+    release();
+    EXPECT_EQ(eerd(0x12), 0x4000u) << "and EERD has it back";
+}
+
+TEST_F(BitBang, reads_the_upper_half_by_a8_or_by_16_bits) {
+    for (const std::uint32_t words : {256u, 1024u}) {
+        NvmParams params;
+        params.image.resize(words);
+        for (std::uint32_t i = 0; i < words; i++) {
+            params.image[i] = static_cast<std::uint16_t>(i * 0x0301);
+        }
+        start(params);
+        ASSERT_TRUE(acquire());
+        const bool large = (read(r::EECD) >> 10 & 1) != 0;
+        EXPECT_EQ(large, words > 256);
+        begin();
+        out(large ? 0x03 : 0x0B, 8);
+        out(large ? 200 * 2 : 200 * 2 - 256, large ? 16 : 8);
+        EXPECT_EQ(in_word(), static_cast<std::uint16_t>(200 * 0x0301));
+        end();
+    }
+}
+
+TEST_F(BitBang, writes_a_page_and_says_when_it_is_done) {
+    start();
+    ASSERT_TRUE(acquire());
+    EXPECT_EQ(status(), 0u);
+    command(0x06);
+    EXPECT_EQ(status(), 2u) << "WEL";
+    begin();
+    out(0x02, 8);
+    out(6 * 2, 8);
+    out(0x3412, 16);
+    EXPECT_EQ(nvm->image().word(6), 0xFFFF) << "not before CS rises";
+    end();
+    EXPECT_EQ(status() & 1, 1u) << "busy";
+    command(0x06);
+    timeline.advance_by(microseconds(100));
+    EXPECT_EQ(status(), 0u) << "the latch is off again, and busy it heard no WREN";
+    EXPECT_EQ(nvm->image().word(6), 0x1234);
+    EXPECT_EQ(nvm->image().word(5), 0x1000);
+    EXPECT_EQ(nvm->image().word(7), 0xFFFF);
+}
+
+TEST_F(BitBang, a_write_goes_round_in_its_page) {
+    start();
+    ASSERT_TRUE(acquire());
+    command(0x06);
+    begin();
+    out(0x02, 8);
+    out(0x0E, 8);  // The last two bytes of the page of 8 at 0x08.
+    for (std::uint32_t byte = 1; byte <= 4; byte++) out(byte, 8);
+    end();
+    EXPECT_EQ(nvm->image().word(7), 0x0201);
+    EXPECT_EQ(nvm->image().word(4), 0x0403);
+    EXPECT_EQ(nvm->image().word(8), 0xE825) << "not into the next";
+}
+
+TEST_F(BitBang, nothing_is_written_without_wren_or_at_half_a_byte_or_when_the_pins_are_lost) {
+    start();
+    const std::uint16_t before = nvm->image().word(6);
+    ASSERT_TRUE(acquire());
+    const auto write_word = [&](int bits) {
+        begin();
+        out(0x02, 8);
+        out(6 * 2, 8);
+        out(0xABCD, bits);
+    };
+    write_word(16);
+    end();
+    EXPECT_EQ(nvm->image().word(6), before) << "without WREN";
+    command(0x06);
+    command(0x04);
+    write_word(16);
+    end();
+    EXPECT_EQ(nvm->image().word(6), before) << "after WRDI";
+    command(0x06);
+    write_word(12);
+    end();
+    EXPECT_EQ(nvm->image().word(6), before) << "at half a byte";
+    write_word(16);
+    registers->reset(regs::ResetKind::kSoftware);
+    nvm->auto_load(Nvm::Extent::kAddress);
+    timeline.advance_by(milliseconds(2));
+    ASSERT_TRUE(acquire());
+    set(kCs, true);
+    EXPECT_EQ(nvm->image().word(6), before) << "over a reset";
+    release();
+    write(r::EECD, kCs);
+    write(r::EECD, 0);
+    EXPECT_EQ(read(r::EECD) & kDo, 0u);
+    out(0x05, 8);
+    EXPECT_EQ(in(8), 0u) << "without a grant the pins lead nowhere";
 }
 
 TEST_F(NvmTest, a_start_during_a_read_takes_the_new_address) {
