@@ -18,6 +18,9 @@ struct LinkAbilities {
     bool full_duplex = true;
     /// Low power link up: offers its lowest speed first, so that both ends come to the lowest one.
     bool lowest_first = false;
+    /// 11 bits, drawn anew for each negotiation: who of two equal ends is master of a 1000BASE-T
+    /// link (40.5.1.2, message page 2).
+    std::uint16_t master_seed = 0;
 };
 
 /// The wire as the NIC sees it.

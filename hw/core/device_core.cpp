@@ -79,6 +79,7 @@ void DeviceCore::reset(ResetCause cause) {
                          state_.epoch);
     const std::uint32_t phy_was_reset = registers_.get(r::STATUS_PHYRA);
     run_reset(cause, *targets_);
+    if (cause != ResetCause::kSoftware) phy_awaits_oem_bits_ = true;
     mdic_.reset();
     registers_.poke(r::CTRL, params_.u10_ctrl_reset);
     reset_phy_line();
@@ -103,6 +104,10 @@ void DeviceCore::reset_phy_line() {
 }
 
 void DeviceCore::nvm_loaded() {
+    if (update_link()) tell_engines();
+    // CTRL.RST is no reset of the PHY (section 9.1): what software wrote there stays.
+    if (!phy_awaits_oem_bits_) return;
+    phy_awaits_oem_bits_ = false;
     if (registers_.get(r::EXTCNF_CTRL_OEM_WRITE_EN) == 0) return;
     phy_->oem_bits(static_cast<std::uint16_t>(registers_.word(r::POEMB)));
 }

@@ -47,7 +47,8 @@ public:
     void reset(ResetCause cause);
     /// Configuration space changed.
     void function_changed(const FunctionState& function);
-    /// The NVM has been loaded: the OEM bits go on to the PHY.
+    /// The NVM has been loaded: CTRL may have changed, and after a reset of the PHY the OEM bits go
+    /// on to it.
     void nvm_loaded();
     void phy_link_changed(const PhyLink& link) override;
     /// STATUS.GIO_MASTER_EN as it is now, for accesses that run no hooks.
@@ -79,6 +80,7 @@ private:
     DeviceState state_;
     FunctionState function_;
     bool resetting_ = false;
+    bool phy_awaits_oem_bits_ = false;
     std::uint64_t link_ups_ = 0;
     std::uint64_t link_downs_ = 0;
     std::uint64_t resets_ = 0;

@@ -248,15 +248,37 @@ TEST(Semaphore, mdio_ownership_latches_unless_hardware_has_it_and_goes_with_a_re
     EXPECT_EQ(nic.read(r::EXTCNF_CTRL) & 0x20, 0u);
 }
 
-TEST(OemBits, go_to_the_phy_when_written_and_after_each_nvm_load_that_may) {
+TEST(OemBits, go_to_the_phy_when_written_and_once_after_a_reset_of_the_phy) {
     CoreBench nic;
-    nic.write(r::POEMB, 0x0343);
-    EXPECT_THAT(nic.phy.oem, ElementsAre(0x0343));
     nic.core.nvm_loaded();
-    EXPECT_THAT(nic.phy.oem, ElementsAre(0x0343, 0x0343));
+    EXPECT_THAT(nic.phy.oem, ElementsAre(0x030D)) << "power-on";
+    nic.write(r::POEMB, 0x0343);
+    EXPECT_THAT(nic.phy.oem, ElementsAre(0x030D, 0x0343));
+    nic.write(r::CTRL, kRst);
+    nic.core.nvm_loaded();
+    EXPECT_EQ(nic.phy.oem.size(), 2u) << "CTRL.RST is no reset of the PHY";
+    nic.core.reset(ResetCause::kD3ToD0);
+    nic.core.nvm_loaded();
+    EXPECT_EQ(nic.phy.oem.size(), 3u);
+    nic.core.nvm_loaded();
+    EXPECT_EQ(nic.phy.oem.size(), 3u) << "CTRL_EXT.EE_RST: once";
+}
+
+TEST(OemBits, stay_where_the_hardware_may_not_write_them) {
+    CoreBench nic;
     nic.write(r::EXTCNF_CTRL, 0);
     nic.core.nvm_loaded();
-    EXPECT_EQ(nic.phy.oem.size(), 2u);
+    EXPECT_TRUE(nic.phy.oem.empty());
+}
+
+TEST(Link, a_forced_speed_may_come_from_the_nvm) {
+    CoreBench nic;
+    nic.link({true, 100, true, false});
+    nic.registers.set(r::CTRL_FRCSPD, 1);  // As the auto-load does it: without a bus write.
+    const int told = nic.queues.told;
+    nic.core.nvm_loaded();
+    EXPECT_EQ(nic.core.state().speed_mbps, 1000u);
+    EXPECT_GT(nic.queues.told, told);
 }
 
 }  // namespace

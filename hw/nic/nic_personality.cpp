@@ -9,7 +9,7 @@ namespace doorbell {
 std::unique_ptr<Phy> NicPersonality::make_phy(const NicContext& context,
                                               PhyListener& listener) const {
     return std::make_unique<Phy82574l>(context.params.phy, context.timeline, context.wire, listener,
-                                       context.events);
+                                       context.events, context.params.seed);
 }
 
 std::unique_ptr<InterruptBlock> NicPersonality::make_interrupts(const NicContext& context) const {

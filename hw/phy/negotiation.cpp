@@ -71,12 +71,22 @@ PauseResolution resolve_pause(std::uint16_t my_anar, std::uint16_t their_anar) {
     return {};
 }
 
-bool resolve_master(std::uint16_t my_ctrl1000, std::uint16_t their_ctrl1000) {
-    const bool my_manual = kCtrl1000Manual.get(my_ctrl1000) != 0;
-    if (my_manual) return kCtrl1000MasterValue.get(my_ctrl1000) != 0;
-    const bool their_manual = kCtrl1000Manual.get(their_ctrl1000) != 0;
-    if (their_manual) return kCtrl1000MasterValue.get(their_ctrl1000) == 0;
-    return kCtrl1000PortType.get(my_ctrl1000) > kCtrl1000PortType.get(their_ctrl1000);
+ClockRole resolve_clock_role(const LinkAbilities& mine, const LinkAbilities& theirs) {
+    const auto master_if = [](bool master) {
+        return master ? ClockRole::kMaster : ClockRole::kSlave;
+    };
+    const bool my_manual = kCtrl1000Manual.get(mine.ctrl1000) != 0;
+    const bool their_manual = kCtrl1000Manual.get(theirs.ctrl1000) != 0;
+    const unsigned my_value = kCtrl1000MasterValue.get(mine.ctrl1000);
+    const unsigned their_value = kCtrl1000MasterValue.get(theirs.ctrl1000);
+    if (my_manual && their_manual && my_value == their_value) return ClockRole::kFault;
+    if (my_manual) return master_if(my_value != 0);
+    if (their_manual) return master_if(their_value == 0);
+    const unsigned my_type = kCtrl1000PortType.get(mine.ctrl1000);
+    const unsigned their_type = kCtrl1000PortType.get(theirs.ctrl1000);
+    if (my_type != their_type) return master_if(my_type > their_type);
+    if (mine.master_seed == theirs.master_seed) return ClockRole::kTie;
+    return master_if(mine.master_seed > theirs.master_seed);
 }
 
 }  // namespace doorbell::phy

@@ -26,8 +26,13 @@ struct PauseResolution {
 };
 [[nodiscard]] PauseResolution resolve_pause(std::uint16_t my_anar, std::uint16_t their_anar);
 
-/// Whether this end is master of a 1000BASE-T link (40.5.2). Where the standard draws lots we are
-/// the slave.
-[[nodiscard]] bool resolve_master(std::uint16_t my_ctrl1000, std::uint16_t their_ctrl1000);
+/// Which end of a 1000BASE-T link gives the clock, seen from one of them (IEEE 802.3 table 40-5).
+enum class ClockRole : std::uint8_t {
+    kSlave,
+    kMaster,
+    kTie,    ///< Equal seeds: both ends draw again.
+    kFault,  ///< Both are set by hand to the same: no link.
+};
+[[nodiscard]] ClockRole resolve_clock_role(const LinkAbilities& mine, const LinkAbilities& theirs);
 
 }  // namespace doorbell::phy

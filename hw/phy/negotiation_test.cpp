@@ -105,16 +105,40 @@ TEST(Pause, resolves_as_the_standard_says) {
     }
 }
 
-TEST(Master, manual_configuration_goes_before_the_port_type) {
-    constexpr std::uint16_t kManualMaster = 0x1800;
-    constexpr std::uint16_t kManualSlave = 0x1000;
-    constexpr std::uint16_t kMultiPort = 0x0400;
-    EXPECT_TRUE(resolve_master(kManualMaster, kMultiPort));
-    EXPECT_FALSE(resolve_master(kManualSlave | kMultiPort, 0));
-    EXPECT_TRUE(resolve_master(0, kManualSlave));
-    EXPECT_FALSE(resolve_master(kMultiPort, kManualMaster));
-    EXPECT_TRUE(resolve_master(kMultiPort, 0));
-    EXPECT_FALSE(resolve_master(0, kMultiPort));
+LinkAbilities clocked(std::uint16_t ctrl1000, std::uint16_t seed = 0) {
+    LinkAbilities end;
+    end.ctrl1000 = ctrl1000;
+    end.master_seed = seed;
+    return end;
+}
+
+constexpr std::uint16_t kManualMaster = 0x1800;
+constexpr std::uint16_t kManualSlave = 0x1000;
+constexpr std::uint16_t kMultiPort = 0x0400;
+constexpr std::uint16_t kMasterValueOnly = 0x0800;
+
+// IEEE 802.3 table 40-5: by hand, then the port type, then the seed.
+TEST(ClockRoles, one_end_is_master_and_the_other_slave) {
+    const std::pair<LinkAbilities, LinkAbilities> rows[] = {
+        {clocked(kManualMaster), clocked(kMultiPort, 9)},
+        {clocked(0), clocked(kManualSlave | kMultiPort, 9)},
+        {clocked(kManualMaster), clocked(kManualSlave)},
+        {clocked(kMultiPort), clocked(0, 9)},
+        {clocked(0, 5), clocked(0, 4)},
+        {clocked(0, 5), clocked(kMasterValueOnly, 4)},
+        {clocked(kMultiPort, 0x7FF), clocked(kMultiPort, 0x7FE)},
+    };
+    for (const auto& [master, slave] : rows) {
+        EXPECT_EQ(resolve_clock_role(master, slave), ClockRole::kMaster) << master.ctrl1000;
+        EXPECT_EQ(resolve_clock_role(slave, master), ClockRole::kSlave) << master.ctrl1000;
+    }
+}
+
+TEST(ClockRoles, equal_seeds_are_a_tie_and_equal_orders_a_fault) {
+    EXPECT_EQ(resolve_clock_role(clocked(0, 7), clocked(0, 7)), ClockRole::kTie);
+    for (const std::uint16_t order : {kManualMaster, kManualSlave}) {
+        EXPECT_EQ(resolve_clock_role(clocked(order, 1), clocked(order, 2)), ClockRole::kFault);
+    }
 }
 
 }  // namespace

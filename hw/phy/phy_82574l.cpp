@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::uint8_t kEveryPage = 0xFF;
 constexpr std::uint32_t kNoRow = ~0u;
+constexpr std::uint64_t kSeedStream = 0x504859;
+constexpr std::uint32_t kMasterSeeds = 1u << 11;
 /// Behind the sixteen common registers.
 constexpr std::uint32_t kPageSelectRow = kFirstPagedRegister;
 /// BMSR without link (IEEE 22.2.4.2; section 4.3): 10 and 100 Mb/s, extended status, preamble
@@ -67,12 +69,13 @@ const Phy82574l::Row Phy82574l::kRows[kStoredRows] = {
 };
 
 Phy82574l::Phy82574l(const PhyParams& params, Timeline& timeline, EthernetPort& wire,
-                     PhyListener& listener, EventPort events)
+                     PhyListener& listener, EventPort events, std::uint64_t seed)
     : params_(params),
       timeline_(timeline),
       wire_(wire),
       listener_(listener),
       events_(events),
+      prng_(seed, kSeedStream),
       negotiation_task_([this] { finish(); }) {
     reset_registers();
 }
@@ -115,7 +118,7 @@ void Phy82574l::oem_bits(std::uint16_t poemb) {
     oem = kOemDisable1000.put(oem, kPoembDisable1000.get(poemb));
     oem_default_ = oem;
     words_[row_of(0, kOem)] = oem;
-    if (kPoembRestartAn.get(poemb) != 0) restart();
+    if (kPoembRestartAn.get(poemb) != 0) restart_negotiation();
 }
 
 // --- MDIO ---------------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ bool Phy82574l::mdio_write(std::uint32_t phy_address, std::uint32_t reg, std::ui
         restart();
     } else if (reg == kOem && kOemRestartAn.get(value) != 0) {
         words_[row] = kOemRestartAn.put(words_[row], 0);
-        restart();
+        restart_negotiation();
     }
     return true;
 }
@@ -210,8 +213,8 @@ void Phy82574l::write_bmcr(std::uint16_t value) {
         now = kBmcrPowerDown.put(now, 0);
     }
     common(kBmcr) = now;
-    const bool asked = kBmcrReset.get(value) != 0 || kBmcrAnRestart.get(value) != 0;
-    if (asked || now != before) restart();
+    if (kBmcrReset.get(value) != 0 || now != before) return restart();
+    if (kBmcrAnRestart.get(value) != 0) restart_negotiation();
 }
 
 // --- link ---------------------------------------------------------------------------------------
@@ -246,8 +249,13 @@ LinkAbilities Phy82574l::offer() const {
     return offer;
 }
 
+void Phy82574l::restart_negotiation() {
+    if (kBmcrAnEnable.get(common(kBmcr)) != 0) restart();
+}
+
 void Phy82574l::restart() {
     offer_ = offer();
+    offer_.master_seed = static_cast<std::uint16_t>(prng_.below(kMasterSeeds));
     begin();
     wire_.advertise(offer_);
 }
@@ -281,12 +289,17 @@ void Phy82574l::begin() {
 void Phy82574l::finish() {
     const Resolution result = resolve(offer_, partner_);
     if (!result.link) return;  // Nothing in common: it goes on trying.
-    show_partner();
+    const bool gigabit = result.speed_mbps == 1000 && offer_.negotiates && partner_.negotiates;
+    const ClockRole role = resolve_clock_role(offer_, partner_);
+    // The other end finds the same at the same time; the first to draw again is enough.
+    if (gigabit && role == ClockRole::kTie) return restart();
+    show_partner(role);
+    if (gigabit && role == ClockRole::kFault) return;
     enter(State::kUp, {true, result.speed_mbps, result.full_duplex, false});
 }
 
 // What a negotiation leaves in the registers (IEEE 28.2.4.1, 40.5.1.1).
-void Phy82574l::show_partner() {
+void Phy82574l::show_partner(ClockRole role) {
     if (!offer_.negotiates || !partner_.negotiates) return;
     common(kAnlpar) = kAbilityAck.put(partner_.anar, 1);
     std::uint16_t aner = kRows[kAner].reset;
@@ -300,9 +313,13 @@ void Phy82574l::show_partner() {
     std::uint16_t stat = 0;
     stat = kStat1000PartnerFull.put(stat, kCtrl1000Full.get(partner_.ctrl1000));
     stat = kStat1000PartnerHalf.put(stat, kCtrl1000Half.get(partner_.ctrl1000));
-    stat = kStat1000LocalOk.put(stat, 1);
-    stat = kStat1000RemoteOk.put(stat, 1);
-    stat = kStat1000Master.put(stat, resolve_master(offer_.ctrl1000, partner_.ctrl1000) ? 1 : 0);
+    if (role == ClockRole::kFault) {
+        stat = kStat1000MasterFault.put(stat, 1);
+    } else {
+        stat = kStat1000LocalOk.put(stat, 1);
+        stat = kStat1000RemoteOk.put(stat, 1);
+        stat = kStat1000Master.put(stat, role == ClockRole::kMaster ? 1 : 0);
+    }
     common(kStat1000) = stat;
 }
 

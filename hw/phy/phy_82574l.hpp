@@ -6,7 +6,9 @@
 #include "hw/base/event_port.hpp"
 #include "hw/base/link_port.hpp"
 #include "hw/base/phy_port.hpp"
+#include "hw/base/prng.hpp"
 #include "hw/base/timeline.hpp"
+#include "hw/phy/negotiation.hpp"
 #include "hw/phy/phy_params.hpp"
 #include "hw/phy/phy_registers.hpp"
 
@@ -18,8 +20,9 @@ class Phy82574l final : public Phy {
 public:
     static constexpr std::uint32_t kAddress = 1;
 
+    /// `seed` draws the lots between two equal ends of a 1000BASE-T link.
     Phy82574l(const PhyParams& params, Timeline& timeline, EthernetPort& wire,
-              PhyListener& listener, EventPort events);
+              PhyListener& listener, EventPort events, std::uint64_t seed);
     ~Phy82574l() override;
     Phy82574l(const Phy82574l&) = delete;
     Phy82574l& operator=(const Phy82574l&) = delete;
@@ -56,10 +59,12 @@ private:
     [[nodiscard]] std::uint32_t forced_speed_mbps() const;
     /// From scratch, and the far end is told.
     void restart();
+    /// Restart Auto-Negotiation, which is nothing to do where it is off (IEEE 22.2.4.1.7).
+    void restart_negotiation();
     /// From scratch, with what each end offers by now.
     void begin();
     void finish();
-    void show_partner();
+    void show_partner(phy::ClockRole role);
     void enter(State state, const PhyLink& link);
 
     PhyParams params_;
@@ -67,6 +72,7 @@ private:
     EthernetPort& wire_;
     PhyListener& listener_;
     EventPort events_;
+    Prng prng_;
     Task negotiation_task_;
 
     std::array<std::uint16_t, kStoredRows> words_{};  ///< By row of kRows.

@@ -11,7 +11,7 @@ namespace {
 class PhyTest : public ::testing::Test, public PhyListener, public EthernetPort {
 protected:
     explicit PhyTest(const PhyParams& params = {})
-        : phy(std::make_unique<Phy82574l>(params, timeline, *this, *this, EventPort{})) {
+        : phy(std::make_unique<Phy82574l>(params, timeline, *this, *this, EventPort{}, 1)) {
         phy->power_on_reset();
     }
 
@@ -27,7 +27,8 @@ protected:
     void write(std::uint32_t reg, std::uint16_t value) {
         EXPECT_TRUE(phy->mdio_write(1, reg, value));
     }
-    static LinkAbilities gigabit() { return {true, true, 0x0DE1, 0x0E00, 0, true}; }
+    /// Its seed is the greatest there is: it is master.
+    static LinkAbilities gigabit() { return {true, true, 0x0DE1, 0x0E00, 0, true, false, 0x7FF}; }
     void link_up() {
         phy->partner(gigabit());
         ASSERT_TRUE(timeline.settle());
@@ -322,6 +323,102 @@ TEST_F(PhyTest, oem_bits_change_the_offer_from_the_next_negotiation_on) {
     phy->oem_bits(0x0402);  // Low power link up, restart.
     timeline.advance_by(seconds(2));
     EXPECT_EQ(phy->link().speed_mbps, 10u);
+}
+
+// IEEE 22.2.4.1.7: without negotiation there is nothing to restart.
+TEST_F(PhyTest, an_restart_does_nothing_where_negotiation_is_off) {
+    LinkAbilities forced = gigabit();
+    forced.negotiates = false;
+    forced.speed_mbps = 100;
+    phy->partner(forced);
+    write(0, 0x2100);
+    ASSERT_TRUE(timeline.settle());
+    ASSERT_TRUE(phy->link().up);
+    const std::size_t told = links.size();
+    const std::size_t offered = offers.size();
+    write(0, 0x2300);
+    write(25, 0x0400);
+    phy->oem_bits(0x0400);
+    EXPECT_TRUE(phy->link().up);
+    EXPECT_EQ(links.size(), told);
+    EXPECT_EQ(offers.size(), offered);
+    EXPECT_EQ(read(0), 0x2100) << "and the bit does not stay";
+    EXPECT_EQ(read(25), 0);
+    write(0, 0x3300);
+    EXPECT_FALSE(phy->link().up) << "with it, negotiation starts";
+}
+
+TEST_F(PhyTest, two_masters_by_hand_are_a_fault_and_no_link) {
+    LinkAbilities master = gigabit();
+    master.ctrl1000 = 0x1E00;
+    write(9, 0x1E00);
+    write(0, 0x1340);
+    phy->partner(master);
+    ASSERT_TRUE(timeline.settle());
+    EXPECT_FALSE(phy->link().up);
+    EXPECT_EQ(read(10) & 0xF000, 0x8000) << "MS fault, receivers not good";
+    write(9, 0x0600);
+    write(0, 0x1340);
+    ASSERT_TRUE(timeline.settle());
+    EXPECT_TRUE(phy->link().up);
+    EXPECT_EQ(read(10) & 0xF000, 0x3000) << "slave";
+}
+
+/// Two ends of a cable.
+class Cable {
+public:
+    struct End final : PhyListener, EthernetPort {
+        explicit End(Cable& cable, std::uint64_t seed)
+            : phy(PhyParams(), cable.timeline, *this, *this, EventPort{}, seed) {}
+        void phy_link_changed(const PhyLink&) override {}
+        void transmit(FramePtr, Picoseconds, Picoseconds) override {}
+        void advertise(const LinkAbilities& abilities) override {
+            offers++;
+            if (other != nullptr) other->phy.partner(abilities);
+        }
+        [[nodiscard]] std::uint16_t read(std::uint32_t reg) {
+            std::uint16_t value = 0;
+            EXPECT_TRUE(phy.mdio_read(1, reg, value));
+            return value;
+        }
+        Phy82574l phy;
+        End* other = nullptr;
+        int offers = 0;
+    };
+    Cable(std::uint64_t seed_a, std::uint64_t seed_b) : a(*this, seed_a), b(*this, seed_b) {
+        a.other = &b;
+        b.other = &a;
+        a.phy.power_on_reset();
+        b.phy.power_on_reset();
+    }
+    ManualTimeline timeline;
+    End a;
+    End b;
+};
+
+TEST(TwoEqualEnds, agree_who_is_master_and_lots_fall_to_both) {
+    int masters_a = 0;
+    constexpr int kCables = 64;
+    for (std::uint64_t seed = 1; seed <= kCables; seed++) {
+        Cable cable(seed, seed + 1000);
+        ASSERT_TRUE(cable.timeline.settle());
+        ASSERT_TRUE(cable.a.phy.link().up && cable.b.phy.link().up);
+        const std::uint16_t a = cable.a.read(10);
+        const std::uint16_t b = cable.b.read(10);
+        EXPECT_EQ(a ^ b, 0x4000) << a << " " << b;
+        masters_a += (a & 0x4000) != 0 ? 1 : 0;
+    }
+    EXPECT_GT(masters_a, kCables / 8);
+    EXPECT_LT(masters_a, kCables - kCables / 8);
+}
+
+// Equal seeds at both ends: they draw again, and one of them alone is enough.
+TEST(TwoEqualEnds, that_draw_the_same_draw_again) {
+    Cable cable(5, 5);
+    ASSERT_TRUE(cable.timeline.settle());
+    ASSERT_TRUE(cable.a.phy.link().up && cable.b.phy.link().up);
+    EXPECT_EQ(cable.a.read(10) ^ cable.b.read(10), 0x4000);
+    EXPECT_GT(cable.a.offers + cable.b.offers, 2);
 }
 
 }  // namespace

@@ -77,6 +77,7 @@ inline constexpr MdioField kStat1000PartnerFull{11};
 inline constexpr MdioField kStat1000RemoteOk{12};
 inline constexpr MdioField kStat1000LocalOk{13};
 inline constexpr MdioField kStat1000Master{14};
+inline constexpr MdioField kStat1000MasterFault{15};
 
 inline constexpr std::uint32_t kExtStatus = 15;
 inline constexpr std::uint32_t kPageSelect = 22;
