@@ -1,13 +1,17 @@
 #include "guest_stack/port/flow.h"
 
-#include <stddef.h>
-
 /* Upper bits of an identity name the flow, lower ones the byte; both ends compute the same. */
 #define OFFSET_BITS 40u
 
+#define CHAINS 1024u /* a power of two */
+#define NONE FLOW_MAX
+
 static struct flow flows[FLOW_MAX];
 static uint32_t flow_count;
-static struct flow* latest; /* bulk data asks for the same one again and again */
+static uint16_t chains[CHAINS]; /* index + 1 of the first flow, 0: empty */
+static uint16_t newest = NONE, oldest = NONE;
+/* A flow that comes back after it was forgotten must not give old identities to new datagrams. */
+static uint64_t forgotten_datagrams;
 static struct flow_counters counters;
 
 static uint64_t hash(uint32_t local, uint16_t local_port, uint32_t remote, uint16_t remote_port,
@@ -18,46 +22,105 @@ static uint64_t hash(uint32_t local, uint16_t local_port, uint32_t remote, uint1
     return h ^ h >> 32;
 }
 
+static uint64_t hash_of(const struct flow* flow) {
+    return hash(flow->local, flow->local_port, flow->remote, flow->remote_port, flow->protocol);
+}
+
 static bool is(const struct flow* flow, uint32_t local, uint16_t local_port, uint32_t remote,
                uint16_t remote_port, uint8_t protocol) {
-    return flow->used && flow->local == local && flow->remote == remote &&
-           flow->local_port == local_port && flow->remote_port == remote_port &&
-           flow->protocol == protocol;
+    return flow->local == local && flow->remote == remote && flow->local_port == local_port &&
+           flow->remote_port == remote_port && flow->protocol == protocol;
+}
+
+/* --- the order of use: a list from the newest to the oldest --- */
+
+static void unlink_from_order(const struct flow* flow) {
+    if (flow->newer != NONE) {
+        flows[flow->newer].older = flow->older;
+    } else {
+        newest = flow->older;
+    }
+    if (flow->older != NONE) {
+        flows[flow->older].newer = flow->newer;
+    } else {
+        oldest = flow->newer;
+    }
+}
+
+static void make_newest(struct flow* flow) {
+    const uint16_t index = (uint16_t)(flow - flows);
+    flow->newer = NONE;
+    flow->older = newest;
+    if (newest != NONE) {
+        flows[newest].newer = index;
+    } else {
+        oldest = index;
+    }
+    newest = index;
+}
+
+static struct flow* least_missed(void) {
+    for (uint16_t i = oldest; i != NONE; i = flows[i].newer) {
+        if (!flows[i].open) {
+            return &flows[i];
+        }
+    }
+    return &flows[oldest];
+}
+
+static struct flow* forget_one(void) {
+    struct flow* flow = least_missed();
+    if (flow->next_datagram > forgotten_datagrams) {
+        forgotten_datagrams = flow->next_datagram;
+    }
+    unlink_from_order(flow);
+    uint16_t* link = &chains[hash_of(flow) & (CHAINS - 1)];
+    while (*link != (uint16_t)(flow - flows) + 1) {
+        link = &flows[*link - 1].next_of_chain;
+    }
+    *link = flow->next_of_chain;
+    return flow;
 }
 
 struct flow* flow_get(uint32_t local, uint16_t local_port, uint32_t remote, uint16_t remote_port,
                       uint8_t protocol) {
-    if (latest != NULL && is(latest, local, local_port, remote, remote_port, protocol)) {
-        return latest;
+    /* Bulk data asks for the same one again and again. */
+    if (newest != NONE && is(&flows[newest], local, local_port, remote, remote_port, protocol)) {
+        return &flows[newest];
     }
-    const uint64_t h = hash(local, local_port, remote, remote_port, protocol);
-    for (uint32_t probe = 0; probe < FLOW_MAX; ++probe) {
-        struct flow* flow = &flows[(h + probe) & (FLOW_MAX - 1)];
-        if (!flow->used) {
-            if (flow_count == FLOW_MAX / 4 * 3) {
-                return NULL; /* fuller, look-ups would become slow */
-            }
-            ++flow_count;
-            flow->used = true;
-            flow->local = local;
-            flow->remote = remote;
-            flow->local_port = local_port;
-            flow->remote_port = remote_port;
-            flow->protocol = protocol;
-        }
+    uint16_t* chain =
+        &chains[hash(local, local_port, remote, remote_port, protocol) & (CHAINS - 1)];
+    for (uint16_t i = *chain; i != 0; i = flows[i - 1].next_of_chain) {
+        struct flow* flow = &flows[i - 1];
         if (is(flow, local, local_port, remote, remote_port, protocol)) {
-            latest = flow;
+            unlink_from_order(flow);
+            make_newest(flow);
             return flow;
         }
     }
-    return NULL;
+    struct flow* flow = flow_count < FLOW_MAX ? &flows[flow_count++] : forget_one();
+    *flow = (struct flow){.local = local,
+                          .remote = remote,
+                          .local_port = local_port,
+                          .remote_port = remote_port,
+                          .protocol = protocol,
+                          .next_of_chain = *chain,
+                          .next_datagram = forgotten_datagrams};
+    *chain = (uint16_t)((uint16_t)(flow - flows) + 1);
+    make_newest(flow);
+    return flow;
 }
 
 void flow_start(struct flow* flow, uint32_t sequence) {
     flow->started = true;
+    flow->open = true;
     flow->first_sequence = sequence;
     flow->first_offset = 0;
     flow->sent_end = 0;
+}
+
+void flow_close(struct flow* flow) {
+    flow->open = false;
 }
 
 /* The offset nearest to what was sent last that has this sequence number. */
@@ -69,8 +132,7 @@ uint64_t flow_offset(const struct flow* flow, uint32_t sequence) {
 }
 
 uint64_t flow_packet(const struct flow* flow, uint64_t offset) {
-    const uint64_t h =
-        hash(flow->local, flow->local_port, flow->remote, flow->remote_port, flow->protocol);
+    const uint64_t h = hash_of(flow);
     const uint64_t mask = ((uint64_t)1 << OFFSET_BITS) - 1;
     const uint64_t packet = h << OFFSET_BITS | ((offset + 1) & mask);
     return packet != 0 ? packet : 1;

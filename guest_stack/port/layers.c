@@ -71,11 +71,11 @@ INTERPOSED err_t tcp_write(struct tcp_pcb* pcb, const void* data, u16_t bytes, u
     REAL(tcp_write_fn, "tcp_write");
     const uint32_t old_end = pcb->snd_lbb;
     struct flow* flow = flow_of(pcb);
-    if (flow != NULL && !flow->started) {
+    if (!flow->started) {
         flow_start(flow, old_end);
     }
     const err_t result = real(pcb, data, bytes, flags);
-    if (result == ERR_OK && kernel.reporting && flow != NULL) {
+    if (result == ERR_OK && kernel.reporting) {
         report_made(pcb, flow, old_end);
         report_send_buffer(pcb);
     }
@@ -117,15 +117,19 @@ static struct segment segment_down(const struct pbuf* p, uint32_t from, uint32_t
     const uint32_t bytes = p->tot_len - (uint32_t)TCPH_HDRLEN_BYTES(header);
     struct segment segment = {NULL, lwip_ntohl(header->seqno), bytes, 0};
     const bool opens = (TCPH_FLAGS(header) & TCP_SYN) != 0;
+    const bool ends = (TCPH_FLAGS(header) & (TCP_FIN | TCP_RST)) != 0;
     struct flow* flow = NULL;
-    if (bytes > 0 || opens) {
+    if (bytes > 0 || opens || ends) {
         flow = flow_get(from, lwip_ntohs(header->src), to, lwip_ntohs(header->dest), IP_PROTO_TCP);
     }
     if (flow != NULL && opens) {
         flow_start(flow, segment.sequence + 1); /* ports are used again: a stream starts afresh */
-    } else if (flow != NULL && !stack.tx.probing) {
+    } else if (bytes > 0 && !stack.tx.probing) {
         segment.flow = flow;
         segment.packet = flow_segment(flow, segment.sequence);
+    }
+    if (ends) {
+        flow_close(flow);
     }
     kernel_report(EVENT_TCP_SEGMENT, segment.packet, segment.sequence, bytes, TCPH_FLAGS(header),
                   lwip_ntohs(header->wnd));

@@ -153,17 +153,59 @@ TEST(Flow, BytesBeforeAndBehindAWrapAreTold) {
     EXPECT_EQ(flow_offset(f, 84 + 1000), 1100u);
 }
 
-TEST(Flow, AFullTableGivesNoneInsteadOfAWrongOne) {
-    uint32_t made = 0;
-    for (uint32_t i = 0; i < 2 * FLOW_MAX; ++i) {
-        made += flow_get(77, static_cast<uint16_t>(i), 2, 1, 17) != nullptr;
+TEST(Flow, AFullTableForgetsWhatWasUsedLongestAgo) {
+    constexpr uint32_t kMany = 50 * FLOW_MAX;
+    const auto numbered = [](uint32_t i) {
+        return flow_get(77 + (i >> 16), static_cast<uint16_t>(i), 2, 1, 17);
+    };
+    const uint64_t first = flow_datagram(numbered(0));
+    std::vector<uint64_t> next(kMany);
+    const auto kept = [] { return flow_get(70, 1, 2, 1, 6); };
+    flow_start(kept(), 1000);
+    flow_close(kept());
+    for (uint32_t i = 0; i < kMany; ++i) {
+        EXPECT_NE(flow_datagram(numbered(i)), 0u);
+        next[i] = numbered(i)->next_datagram;
+        ASSERT_TRUE(kept()->started) << "in use all along";
     }
-    EXPECT_LT(made, FLOW_MAX);
-    EXPECT_GT(made, FLOW_MAX / 2);
-    flow* again = flow_get(77, 0, 2, 1, 17);
-    ASSERT_NE(again, nullptr);
-    EXPECT_EQ(again->local_port, 0u);
-    EXPECT_NE(flow_datagram(again), flow_datagram(again));
+    // Open connections of other tests are remembered as well.
+    for (uint32_t i = kMany - (FLOW_MAX - 16); i < kMany; ++i) {
+        EXPECT_EQ(numbered(i)->next_datagram, next[i]) << "one of the last: " << i;
+    }
+    // The first comes back: what it names now is nothing that it named before.
+    EXPECT_GE(numbered(0)->next_datagram, next[0]);
+    EXPECT_NE(flow_datagram(numbered(0)), first);
+}
+
+TEST(Flow, AnOpenConnectionIsForgottenLast) {
+    flow* open = flow_get(1, 1003, 2, 2000, 6);
+    flow_start(open, 500);
+    flow_sent(open, 500, 100);
+    const uint64_t identity = flow_segment(open, 550);
+    const auto crowd = [](uint32_t from) {
+        for (uint32_t i = 0; i < 2 * FLOW_MAX; ++i) {
+            (void)flow_get(from, static_cast<uint16_t>(i), 2, 1, 17);
+        }
+    };
+    crowd(79);
+    EXPECT_EQ(flow_segment(flow_get(1, 1003, 2, 2000, 6), 550), identity);
+    flow_close(flow_get(1, 1003, 2, 2000, 6));
+    EXPECT_EQ(flow_segment(flow_get(1, 1003, 2, 2000, 6), 550), identity)
+        << "its last segment may be sent again";
+    crowd(80);
+    EXPECT_FALSE(flow_get(1, 1003, 2, 2000, 6)->started);
+}
+
+TEST(Flow, OpenConnectionsAloneDoNotFillTheTableForGood) {
+    for (uint32_t i = 0; i < 3 * FLOW_MAX; ++i) {
+        flow* f = flow_get(81, static_cast<uint16_t>(i), 2, 1, 6);
+        ASSERT_FALSE(f->started) << i;
+        flow_start(f, i);
+        EXPECT_NE(flow_segment(f, i), 0u);
+    }
+    for (uint32_t i = 2 * FLOW_MAX; i < 3 * FLOW_MAX; ++i) {
+        flow_close(flow_get(81, static_cast<uint16_t>(i), 2, 1, 6));
+    }
 }
 
 // --- histogram ----------------------------------------------------------------------------------
