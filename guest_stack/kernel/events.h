@@ -23,7 +23,8 @@ enum guest_event_code {
     EVENT_KSOFTIRQD = 75,
     EVENT_QUEUE_STOP = 76,
     EVENT_PACKET_MADE = 77,
-    EVENT_PACKET_READ = 78
+    EVENT_PACKET_READ = 78,
+    EVENT_TCP_WINDOW = 79
 };
 
 enum guest_syscall {

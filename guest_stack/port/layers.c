@@ -111,8 +111,37 @@ struct segment {
     uint64_t packet;
 };
 
+/* The connection between two ends; NULL when there is none (any more). */
+static const struct tcp_pcb* connection_of(const ip4_addr_t* local, uint16_t local_port,
+                                           const ip4_addr_t* remote, uint16_t remote_port) {
+    for (const struct tcp_pcb* pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        if (pcb->remote_port == remote_port && pcb->local_port == local_port &&
+            ip4_addr_cmp(ip_2_ip4(&pcb->remote_ip), remote) &&
+            ip4_addr_cmp(ip_2_ip4(&pcb->local_ip), local)) {
+            return pcb;
+        }
+    }
+    return NULL;
+}
+
+/* How far the sender may go, beside a segment with this header. */
+static void report_window(uint64_t packet, const struct tcp_hdr* header,
+                          const struct tcp_pcb* pcb) {
+    const bool acknowledges = (TCPH_FLAGS(header) & TCP_ACK) != 0;
+    const uint32_t acknowledged = acknowledges ? lwip_ntohl(header->ackno) : 0;
+    if (pcb == NULL) {
+        kernel_report(EVENT_TCP_WINDOW, packet, acknowledged, 0, 0, 0);
+        return;
+    }
+    kernel_report(EVENT_TCP_WINDOW, packet, acknowledged, pcb->cwnd, pcb->ssthresh,
+                  pcb->snd_nxt - pcb->lastack);
+}
+
 /* The segment in `p`, its TCP header first. */
-static struct segment segment_down(const struct pbuf* p, uint32_t from, uint32_t to) {
+static struct segment segment_down(const struct pbuf* p, const ip4_addr_t* src,
+                                   const ip4_addr_t* dest) {
+    const uint32_t from = host_order(src);
+    const uint32_t to = host_order(dest);
     const struct tcp_hdr* header = p->payload;
     const uint32_t bytes = p->tot_len - (uint32_t)TCPH_HDRLEN_BYTES(header);
     struct segment segment = {NULL, lwip_ntohl(header->seqno), bytes, 0};
@@ -131,8 +160,12 @@ static struct segment segment_down(const struct pbuf* p, uint32_t from, uint32_t
     if (ends) {
         flow_close(flow);
     }
-    kernel_report(EVENT_TCP_SEGMENT, segment.packet, segment.sequence, bytes, TCPH_FLAGS(header),
-                  lwip_ntohs(header->wnd));
+    if (kernel.reporting) {
+        kernel_report(EVENT_TCP_SEGMENT, segment.packet, segment.sequence, bytes,
+                      TCPH_FLAGS(header), lwip_ntohs(header->wnd));
+        report_window(segment.packet, header,
+                      connection_of(src, lwip_ntohs(header->src), dest, lwip_ntohs(header->dest)));
+    }
     return segment;
 }
 
@@ -159,7 +192,7 @@ INTERPOSED err_t ip4_output_if_opt_src(struct pbuf* p, const ip4_addr_t* src,
         if (!netdev_has_room(stack_interface_of(netif)->dev)) {
             return ERR_MEM; /* TCP keeps the segment until stack.c's output() */
         }
-        segment = segment_down(p, host_order(src), host_order(dest));
+        segment = segment_down(p, src, dest);
         packet = segment.packet;
         cross(LAYER_TCP, DIRECTION_DOWN, packet, p->tot_len, costs.tcp_ns);
         report_route(packet, host_order(dest));
@@ -383,17 +416,10 @@ INTERPOSED err_t ip4_input(struct pbuf* p, struct netif* inp) {
     return real(p, inp);
 }
 
-/* The connection a segment on its way up belongs to; NULL when there is none (any more). */
+/* The connection a segment on its way up belongs to. */
 static const struct tcp_pcb* receiver_of(const struct tcp_hdr* header) {
-    for (const struct tcp_pcb* pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
-        if (pcb->remote_port == lwip_ntohs(header->src) &&
-            pcb->local_port == lwip_ntohs(header->dest) &&
-            ip4_addr_cmp(ip_2_ip4(&pcb->remote_ip), ip4_current_src_addr()) &&
-            ip4_addr_cmp(ip_2_ip4(&pcb->local_ip), ip4_current_dest_addr())) {
-            return pcb;
-        }
-    }
-    return NULL;
+    return connection_of(ip4_current_dest_addr(), lwip_ntohs(header->dest), ip4_current_src_addr(),
+                         lwip_ntohs(header->src));
 }
 
 /* lwIP tells the socket of an ACK only when there is room worth waking a writer for; what an ACK
@@ -401,8 +427,14 @@ static const struct tcp_pcb* receiver_of(const struct tcp_hdr* header) {
 static void tcp_input_reported(void (*real)(struct pbuf*, struct netif*), struct pbuf* p,
                                struct netif* inp) {
     const struct tcp_hdr header = *(const struct tcp_hdr*)p->payload;
+    const uint64_t packet = stack.rx.packet;
     const struct tcp_pcb* pcb = receiver_of(&header);
     const uint32_t room = pcb != NULL ? pcb->snd_buf : 0;
+    kernel_report(EVENT_TCP_SEGMENT, packet, lwip_ntohl(header.seqno),
+                  p->tot_len - (uint64_t)TCPH_HDRLEN_BYTES(&header), TCPH_FLAGS(&header),
+                  lwip_ntohs(header.wnd));
+    report_window(packet, &header, pcb);
+    stack.rx.l4 = p;
     real(p, inp);
     pcb = pcb != NULL ? receiver_of(&header) : NULL;
     if (pcb != NULL && pcb->snd_buf > room) {
@@ -414,15 +446,9 @@ INTERPOSED void tcp_input(struct pbuf* p, struct netif* inp) {
     REAL(l4_input_fn, "tcp_input");
     cross(LAYER_TCP, DIRECTION_UP, stack.rx.packet, p->tot_len, costs.tcp_ns);
     if (kernel.reporting && p->len >= TCP_HLEN) {
-        const struct tcp_hdr* header = p->payload;
-        kernel_report(EVENT_TCP_SEGMENT, stack.rx.packet, lwip_ntohl(header->seqno),
-                      p->tot_len - (uint64_t)TCPH_HDRLEN_BYTES(header), TCPH_FLAGS(header),
-                      lwip_ntohs(header->wnd));
-    }
-    stack.rx.l4 = p;
-    if (kernel.reporting && p->len >= TCP_HLEN) {
         tcp_input_reported(real, p, inp);
     } else {
+        stack.rx.l4 = p;
         real(p, inp);
     }
     stack.rx.l4 = NULL;

@@ -288,6 +288,43 @@ TEST(Tcp, GoesOnAsSoonAsTheQueueHasRoomAgain) {
     EXPECT_LT(a["app.1.latency_max_ns"], 10000000u); /* no timer of TCP's was needed */
 }
 
+TEST(Tcp, SaysBesideEachSegmentWhatIsAcknowledgedAndHowFarItMayGo) {
+    Pair pair({kSend}, {kReceive});
+    pair.a->files["in"] = bytes(300000);
+    pair.a->listen();
+    ASSERT_TRUE(pair.run());
+    ASSERT_TRUE(pair.all_good());
+    constexpr uint64_t kSyn = 0x02, kAck = 0x10;
+    const std::vector<Report>& reports = pair.a->reports();
+    uint64_t first = 0, narrowest = UINT64_MAX, widest = 0;
+    uint32_t acknowledged = 0;
+    for (size_t i = 1; i + 1 < reports.size(); ++i) {
+        const auto& segment = reports[i].report;
+        if (segment.type != EVENT_TCP_SEGMENT) continue;
+        const auto& before = reports[i - 1].report;
+        const bool up = before.type == EVENT_LAYER && before.args[0] == LAYER_TCP &&
+                        before.args[1] == DIRECTION_UP;
+        const auto& window = reports[i + 1].report;
+        ASSERT_EQ(window.type, EVENT_TCP_WINDOW) << i;
+        EXPECT_EQ(window.packet, segment.packet) << i;
+        EXPECT_EQ((segment.args[2] & kAck) != 0, window.args[0] != 0) << i;
+        if (first == 0) {
+            ASSERT_EQ(segment.args[2], kSyn);
+            first = segment.args[0];
+        } else if (up) {
+            EXPECT_GE(static_cast<uint32_t>(window.args[0]), acknowledged);
+            acknowledged = static_cast<uint32_t>(window.args[0]);
+        } else if (segment.args[1] > 0) {
+            EXPECT_LE(window.args[3] + segment.args[1], window.args[1]) << i;
+            narrowest = std::min(narrowest, window.args[1]);
+            widest = std::max(widest, window.args[1]);
+        }
+    }
+    EXPECT_EQ(acknowledged, static_cast<uint32_t>(first + 300002)) << "SYN, bytes, FIN";
+    EXPECT_LE(narrowest, 4380u) << "RFC 5681 3.1: at most three full segments to begin with";
+    EXPECT_GT(widest, 10 * 1460u) << "and slow start opens it";
+}
+
 TEST(Tcp, UsesItsWholeWindowOverALongWay) {
     Pair pair({{{"tcp_send", "--to", "10.0.0.2", "--port", "1", "--file", "generate:5000000"}}},
               {{{"tcp_receive", "--port", "1", "--file", "discard:"}}});

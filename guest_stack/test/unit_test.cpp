@@ -339,7 +339,8 @@ TEST(EventCodes, AreThoseOfTheSchema) {
                                                {EVENT_KSOFTIRQD, EventType::kKsoftirqd},
                                                {EVENT_QUEUE_STOP, EventType::kQueueStop},
                                                {EVENT_PACKET_MADE, EventType::kPacketMade},
-                                               {EVENT_PACKET_READ, EventType::kPacketRead}};
+                                               {EVENT_PACKET_READ, EventType::kPacketRead},
+                                               {EVENT_TCP_WINDOW, EventType::kTcpWindow}};
     for (const auto& [ours, theirs] : codes) {
         EXPECT_EQ(ours, static_cast<int>(theirs));
     }

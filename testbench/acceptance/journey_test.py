@@ -312,6 +312,19 @@ class Sending(Journey):
             self.assertEqual((before["sequence"] + before["length_bytes"]) % 2**32,
                              after["sequence"])
         self.assertTrue(all(e["window_bytes"] > 0 and e["flags"] & ACK_FLAG for e in data))
+        widths = []
+        for segment in data:
+            window = self.one(self.events.of(segment["packet"], "tcp_window", source="a"),
+                              "the congestion window")
+            self.assertEqual(window["time_ps"], segment["time_ps"])
+            self.assertLessEqual(window["in_flight_bytes"] + segment["length_bytes"],
+                                 window["cwnd_bytes"])
+            widths.append(window["cwnd_bytes"])
+        self.assertGreater(widths[-1], widths[0], "slow start")
+        # What the last ACK acknowledges is all there was: SYN, the bytes, FIN.
+        end = (data[-1]["sequence"] + data[-1]["length_bytes"] + 1) % 2**32
+        self.assertIn(end, {e["acknowledged"] for e in
+                            self.events.all("tcp_window", source="a")})
 
     def test_6_the_first_packet_misses_the_arp_cache_and_waits_for_the_answer(self):
         miss = self.one(self.events.all("arp", source="a", result=ARP_MISS), "an ARP miss")

@@ -53,6 +53,7 @@ enum class EventType : std::uint16_t {
     kQueueStop = 76,  ///< The driver stopped (1) or restarted (0) the transmit queue
     kPacketMade = 77,  ///< A packet identity was given: the byte range of its stream
     kPacketRead = 78,  ///< The reader copied the packet's bytes out
+    kTcpWindow = 79,  ///< Behind each tcp_segment: its ACK number (0: it has none), and the connection's congestion window, slow start threshold and unacknowledged bytes before it; these are 0 without a connection
 };
 
 namespace events {
@@ -386,6 +387,13 @@ inline void packet_read(const EventPort& port, Picoseconds time_ps, PacketRef re
                static_cast<std::uint16_t>(EventType::kPacketRead), port.source()});
 }
 
+/// Behind each tcp_segment: its ACK number (0: it has none), and the connection's congestion window, slow start threshold and unacknowledged bytes before it; these are 0 without a connection.
+inline void tcp_window(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t acknowledged, std::uint64_t cwnd_bytes, std::uint64_t ssthresh_bytes, std::uint64_t in_flight_bytes) {
+    if (!port.enabled()) return;
+    port.emit({time_ps, ref.packet, ref.frame, {acknowledged, cwnd_bytes, ssthresh_bytes, in_flight_bytes},
+               static_cast<std::uint16_t>(EventType::kTcpWindow), port.source()});
+}
+
 /// The schema, for listeners that print or document events; ends with a null name.
 inline constexpr EventDescription kSchema[] = {
     {1, "register_read", {"bar", "offset", "value"},
@@ -482,6 +490,8 @@ inline constexpr EventDescription kSchema[] = {
      "A packet identity was given: the byte range of its stream"},
     {78, "packet_read", {"fd", "size_bytes"},
      "The reader copied the packet's bytes out"},
+    {79, "tcp_window", {"acknowledged", "cwnd_bytes", "ssthresh_bytes", "in_flight_bytes"},
+     "Behind each tcp_segment: its ACK number (0: it has none), and the connection's congestion window, slow start threshold and unacknowledged bytes before it; these are 0 without a connection"},
     {0, nullptr, {}, nullptr},
 };
 
