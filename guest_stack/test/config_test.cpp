@@ -201,6 +201,10 @@ TEST(Check, FindsWhatNoSingleValueShows) {
         {host_with({generator({"--segments", "32"})}, {{"driver.tx_ring", "32"}}),
          "0.2 -1 nic0.driver.tx_ring: --segments 32 takes 33 descriptors a packet; "
          "driver.tx_ring is 32, one is always free"},
+        {host_with({generator({"--segments", "31"})}, {{"driver.tx_ring", "32"}}),
+         "0.2 -1 nic0.driver.tx_ring: --segments 31 takes 32 descriptors a packet; "
+         "driver.tx_ring is 32, one is always free"},
+        {host_with({generator({"--segments", "30"})}, {{"driver.tx_ring", "32"}}), ""},
         {host_with({generator({"--size", "40000", "--tso", "1000", "--segments", "3"})}),
          "0.6 -1: --segments 3 makes pieces of up to 19973 bytes; a piece has at most 16384"},
         {host_with({{{"ping"}}}), "0.-1 -1: --to is missing; "},

@@ -62,7 +62,10 @@ TEST(ScenarioFileTest, RunsThatSettingASweptKeyMadeEqualAreRunOnce) {
         "s.toml", {"nic.irq.itr=9"});
     EXPECT_EQ(other.points(), 1u);
     // What the user wrote twice is meant twice.
-    EXPECT_EQ(ScenarioFile(with_sweep("\"nic.irq.itr\" = [1, 1]\n"), "s.toml", {}).points(), 2u);
+    for (const auto& sets : {std::vector<std::string>{}, {"workload.bytes=8"}}) {
+        EXPECT_EQ(ScenarioFile(with_sweep("\"nic.irq.itr\" = [1, 1]\n"), "s.toml", sets).points(),
+                  2u);
+    }
 }
 
 TEST(ScenarioFileTest, ASweptKeyIsTheSameByAnyOfItsNames) {
