@@ -23,18 +23,16 @@ public:
     Task& operator=(const Task&) = delete;
     ~Task() { assert(!scheduled() && "cancel a task before it goes"); }
 
-    [[nodiscard]] bool scheduled() const { return position_ != kIdle; }
+    [[nodiscard]] bool scheduled() const { return scheduled_; }
     /// Meaningful only while scheduled.
     [[nodiscard]] Picoseconds due_ps() const { return due_ps_; }
 
 private:
     friend class TaskQueue;
-    static constexpr std::size_t kIdle = ~std::size_t{0};
 
     std::function<void()> action_;
     Picoseconds due_ps_ = 0;
-    std::uint64_t order_ = 0;
-    std::size_t position_ = kIdle;
+    bool scheduled_ = false;
 };
 
 class Timeline {
@@ -51,79 +49,64 @@ public:
     }
 };
 
-/// Binary heap of tasks by (due time, order of scheduling).
+/// The scheduled tasks in one row, the next one last; among equal times the one scheduled last
+/// comes first in the row, so that it runs last. A device has a few dozen tasks, of which a few are
+/// scheduled, most of them soon: they move less far here than up and down a heap, and the row is
+/// one or two cache lines. The times stand in it: nothing is read of a task that is not run.
 class TaskQueue {
 public:
+    TaskQueue() { row_.reserve(kUsualTasks); }
+    TaskQueue(const TaskQueue&) = delete;
+    TaskQueue& operator=(const TaskQueue&) = delete;
     ~TaskQueue() {
-        for (Task* task : heap_) task->position_ = Task::kIdle;
+        for (const Entry& entry : row_) entry.task->scheduled_ = false;
     }
-    [[nodiscard]] bool empty() const { return heap_.empty(); }
+    [[nodiscard]] bool empty() const { return row_.empty(); }
     [[nodiscard]] Picoseconds next_due_ps() const {
-        return heap_.empty() ? kNever : heap_.front()->due_ps_;
+        return row_.empty() ? kNever : row_.back().due_ps;
     }
 
     void push(Task& task, Picoseconds due_ps) {
-        if (task.scheduled()) remove(task);
+        if (task.scheduled_) remove(task);
         task.due_ps_ = due_ps;
-        task.order_ = next_order_++;
-        task.position_ = heap_.size();
-        heap_.push_back(&task);
-        sift_up(task.position_);
+        task.scheduled_ = true;
+        row_.push_back({due_ps, &task});
+        std::size_t place = row_.size() - 1;
+        for (; place > 0 && row_[place - 1].due_ps <= due_ps; place--) {
+            row_[place] = row_[place - 1];
+        }
+        row_[place] = {due_ps, &task};
     }
 
     void remove(Task& task) {
-        if (!task.scheduled()) return;
-        const std::size_t hole = task.position_;
-        Task* last = heap_.back();
-        heap_.pop_back();
-        task.position_ = Task::kIdle;
-        if (last == &task) return;
-        heap_[hole] = last;
-        last->position_ = hole;
-        sift_up(hole);
-        sift_down(last->position_);
+        if (!task.scheduled_) return;
+        task.scheduled_ = false;
+        std::size_t place = row_.size() - 1;
+        for (; row_[place].task != &task; place--) {
+            assert(place > 0 && "scheduled by another timeline");
+        }
+        for (; place + 1 < row_.size(); place++) row_[place] = row_[place + 1];
+        row_.pop_back();
     }
 
     /// Runs the first task if it is due. The task may schedule itself again.
     bool run_one(Picoseconds now_ps) {
-        if (heap_.empty() || heap_.front()->due_ps_ > now_ps) return false;
-        Task& task = *heap_.front();
-        remove(task);
+        if (row_.empty() || row_.back().due_ps > now_ps) return false;
+        Task& task = *row_.back().task;
+        row_.pop_back();
+        task.scheduled_ = false;
         task.action_();
         return true;
     }
 
 private:
-    static bool before(const Task& a, const Task& b) {
-        return a.due_ps_ != b.due_ps_ ? a.due_ps_ < b.due_ps_ : a.order_ < b.order_;
-    }
-    void place(std::size_t position, Task* task) {
-        heap_[position] = task;
-        task->position_ = position;
-    }
-    void sift_up(std::size_t i) {
-        Task* task = heap_[i];
-        while (i > 0 && before(*task, *heap_[(i - 1) / 2])) {
-            place(i, heap_[(i - 1) / 2]);
-            i = (i - 1) / 2;
-        }
-        place(i, task);
-    }
-    void sift_down(std::size_t i) {
-        Task* task = heap_[i];
-        for (;;) {
-            std::size_t child = 2 * i + 1;
-            if (child >= heap_.size()) break;
-            if (child + 1 < heap_.size() && before(*heap_[child + 1], *heap_[child])) child++;
-            if (!before(*heap_[child], *task)) break;
-            place(i, heap_[child]);
-            i = child;
-        }
-        place(i, task);
-    }
+    struct Entry {
+        Picoseconds due_ps;
+        Task* task;
+    };
+    static constexpr std::size_t kUsualTasks = 64;
 
-    std::vector<Task*> heap_;
-    std::uint64_t next_order_ = 0;
+    std::vector<Entry> row_;
 };
 
 /// A timeline that a test (or a foreign clock) moves by hand.
