@@ -73,6 +73,10 @@ public:
     void poke(const Register& reg, std::uint32_t value, std::uint32_t index = 0) {
         words_[slot_of(reg, index)] = value;
     }
+    /// The word itself, for who needs it for every frame: it stays where it is.
+    [[nodiscard]] std::uint32_t& storage(const Register& reg, std::uint32_t index = 0) {
+        return words_[slot_of(reg, index)];
+    }
     [[nodiscard]] std::uint32_t get(const Field& field, std::uint32_t index = 0) const {
         return field.get(word(field.reg, index));
     }

@@ -38,49 +38,47 @@ static_assert(kPlaces[static_cast<std::size_t>(Stat::kICRXOC)].low == &ICRXOC);
 static_assert(kPlaces[static_cast<std::size_t>(Stat::kTOT)].high == &TOTH);
 static_assert(kPlaces[static_cast<std::size_t>(Stat::kGPTC)].low == &GPTC);
 
-const Place& place_of(Stat stat) {
+std::size_t index_of(Stat stat) {
     const std::size_t index = static_cast<std::size_t>(stat);
     assert(index < kStats);
-    return kPlaces[index];
+    return index;
 }
 
 }  // namespace
 
-Statistics::Statistics(regs::RegisterFile& registers, const StatisticsParams& params)
-    : registers_(registers) {
-    if (!params.u21_high_read_clears_pair) return;
-    for (const Place& place : kPlaces) {
-        if (place.high == nullptr) continue;
-        const regs::Register& low = *place.low;
-        registers.on_read(*place.high, [&registers, &low](std::uint32_t, std::uint32_t stored) {
-            registers.poke(low, 0);
+Statistics::Statistics(regs::RegisterFile& registers, const StatisticsParams& params) {
+    for (std::size_t i = 0; i < kStats; i++) {
+        words_[i].low = &registers.storage(*kPlaces[i].low);
+        if (kPlaces[i].high == nullptr) continue;
+        words_[i].high = &registers.storage(*kPlaces[i].high);
+        if (!params.u21_high_read_clears_pair) continue;
+        registers.on_read(*kPlaces[i].high, [&low = *words_[i].low](auto, std::uint32_t stored) {
+            low = 0;
             return stored;  // The contract clears the high half itself.
         });
     }
 }
 
 void Statistics::count(Stat stat, std::uint64_t amount) {
-    const Place& place = place_of(stat);
-    if (place.high == nullptr) {
+    const Words& words = words_[index_of(stat)];
+    if (words.high == nullptr) {
         constexpr std::uint32_t kLimit = std::numeric_limits<std::uint32_t>::max();
-        const std::uint32_t before = registers_.word(*place.low);
-        registers_.poke(*place.low, amount > kLimit - before
-                                        ? kLimit
-                                        : before + static_cast<std::uint32_t>(amount));
+        const std::uint32_t before = *words.low;
+        *words.low =
+            amount > kLimit - before ? kLimit : before + static_cast<std::uint32_t>(amount);
         return;
     }
     const std::uint64_t before = value(stat);
     const std::uint64_t sum = before + amount;
     const std::uint64_t after = sum < before ? std::numeric_limits<std::uint64_t>::max() : sum;
-    registers_.poke(*place.low, static_cast<std::uint32_t>(after));
-    registers_.poke(*place.high, static_cast<std::uint32_t>(after >> 32));
+    *words.low = static_cast<std::uint32_t>(after);
+    *words.high = static_cast<std::uint32_t>(after >> 32);
 }
 
 std::uint64_t Statistics::value(Stat stat) const {
-    const Place& place = place_of(stat);
-    const std::uint64_t low = registers_.word(*place.low);
-    if (place.high == nullptr) return low;
-    return low | std::uint64_t{registers_.word(*place.high)} << 32;
+    const Words& words = words_[index_of(stat)];
+    const std::uint64_t low = *words.low;
+    return words.high == nullptr ? low : low | std::uint64_t{*words.high} << 32;
 }
 
 }  // namespace doorbell

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
 #include "hw/base/stats_port.hpp"
 #include "hw/regs/register_file.hpp"
 
@@ -22,7 +26,13 @@ public:
     [[nodiscard]] std::uint64_t value(Stat stat) const;
 
 private:
-    regs::RegisterFile& registers_;
+    /// Where a counter is stored; `high` of a 64-bit octet counter is its second half.
+    struct Words {
+        std::uint32_t* low = nullptr;
+        std::uint32_t* high = nullptr;
+    };
+
+    std::array<Words, static_cast<std::size_t>(Stat::kCount)> words_;
 };
 
 }  // namespace doorbell
