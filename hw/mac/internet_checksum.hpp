@@ -49,14 +49,28 @@ inline std::uint16_t fold_internet_sum(std::uint64_t sum) {
     return static_cast<std::uint16_t>(sum);
 }
 
-/// Sum of the big-endian 16-bit words of `data`, and of `seed` (words added up in host order, such
-/// as a pseudo-header). What is sent in a checksum field is its complement.
-inline std::uint16_t internet_sum(const std::uint8_t* data, std::size_t size_bytes,
-                                  std::uint64_t seed = 0) {
-    const std::uint16_t native = fold_internet_sum(internet_partial_sum(data, size_bytes));
+/// A partial sum as a sum of big-endian 16-bit words, and `seed` (words added up in host order,
+/// such as a pseudo-header) with it.
+inline std::uint16_t finish_internet_sum(std::uint64_t partial, std::uint64_t seed = 0) {
+    const std::uint16_t native = fold_internet_sum(partial);
     std::uint8_t memory_order[2];
     std::memcpy(memory_order, &native, sizeof native);
     return fold_internet_sum(load_be16(memory_order) + seed);
+}
+
+/// Sum of the big-endian 16-bit words of `data`, and of `seed`. What is sent in a checksum field is
+/// its complement.
+inline std::uint16_t internet_sum(const std::uint8_t* data, std::size_t size_bytes,
+                                  std::uint64_t seed = 0) {
+    return finish_internet_sum(internet_partial_sum(data, size_bytes), seed);
+}
+
+/// The partial sum of what follows `head` in data with the partial sum `whole`; `head` is an even
+/// number of bytes. The negative of a sum is its complement (RFC 1624). Zeros that follow may give
+/// all ones, which is the other 0 of this arithmetic: equal as soon as a word that is not 0 is
+/// added.
+inline std::uint64_t internet_sum_behind(std::uint64_t whole, std::uint64_t head) {
+    return whole + (fold_internet_sum(head) ^ 0xffffu);
 }
 
 /// Data that contains its own checksum sums up to all ones.

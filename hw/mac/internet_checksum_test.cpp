@@ -55,6 +55,23 @@ TEST(InternetChecksum, AgreesWithWordByWordAdditionAtEveryLengthAndAlignment) {
     }
 }
 
+TEST(InternetChecksum, OfTheRestIsThatOfTheWholeLessItsHead) {
+    constexpr std::uint64_t kSeed = 6;  // As a pseudo-header has it: the two zeros become one.
+    Prng prng(2);
+    Bytes data(200);
+    for (std::uint8_t& byte : data) byte = static_cast<std::uint8_t>(prng.next());
+    for (std::size_t length = 1; length <= data.size(); length++) {
+        const std::uint64_t whole = internet_partial_sum(data.data(), length);
+        for (std::size_t head = 0; head < length; head += 2) {
+            const std::uint64_t rest =
+                internet_sum_behind(whole, internet_partial_sum(data.data(), head));
+            ASSERT_EQ(finish_internet_sum(rest, kSeed),
+                      internet_sum(data.data() + head, length - head, kSeed))
+                << head << " of " << length;
+        }
+    }
+}
+
 TEST(InternetChecksum, LosesNoCarryOnAllOnes) {
     const Bytes data(65536, 0xff);
     EXPECT_EQ(internet_sum(data.data(), data.size()), 0xffff);

@@ -38,6 +38,26 @@ constexpr std::uint32_t kUdpBytes = 8;
 constexpr std::uint32_t kUdpLength = 4;
 constexpr std::uint32_t kUdpChecksum = 6;
 
+/// The packet sum as it was made, so that the bytes of a packet are added up once for both sums.
+struct PacketSum {
+    const std::uint8_t* start = nullptr;  ///< nullptr: there is none.
+    const std::uint8_t* end = nullptr;
+    std::uint64_t partial = 0;
+
+    PacketSum() = default;
+    PacketSum(const std::uint8_t* data, std::uint32_t size_bytes)
+        : start(data), end(data + size_bytes), partial(internet_partial_sum(data, size_bytes)) {}
+
+    /// Partial sum of a range: what the packet sum has beside its last bytes is a few headers.
+    [[nodiscard]] std::uint64_t of(const std::uint8_t* data, std::uint32_t size_bytes) const {
+        const bool at_the_end = start != nullptr && data >= start && data + size_bytes == end;
+        if (!at_the_end || (data - start) % 2 != 0) return internet_partial_sum(data, size_bytes);
+        const std::uint64_t head =
+            internet_partial_sum(start, static_cast<std::size_t>(data - start));
+        return internet_sum_behind(partial, head);
+    }
+};
+
 /// A transport header and what follows it, padding of the frame excluded.
 struct Transport {
     std::uint8_t protocol;
@@ -45,12 +65,14 @@ struct Transport {
     std::uint32_t size_bytes;
     const std::uint8_t* addresses;
     std::uint32_t addresses_bytes;
+    const PacketSum& packet;
 };
 
 bool transport_good(const Transport& l4, std::uint32_t length) {
     const std::uint64_t pseudo_header =
         std::uint64_t{internet_sum(l4.addresses, l4.addresses_bytes)} + l4.protocol + length;
-    return internet_sum(l4.data, length, pseudo_header) == kInternetSumGood;
+    // The protocol in the pseudo-header is not 0: either 0 of the packet's sum will do.
+    return finish_internet_sum(l4.packet.of(l4.data, length), pseudo_header) == kInternetSumGood;
 }
 
 void check_tcp(const ReceiveChecksumConfig& config, const Transport& l4, ReceiveChecksum& result) {
@@ -87,7 +109,7 @@ bool check_transport(const ReceiveChecksumConfig& config, const Transport& l4,
 }
 
 void check_ipv4(const ReceiveChecksumConfig& config, const std::uint8_t* ip, std::uint32_t room,
-                ReceiveChecksum& result) {
+                const PacketSum& packet, ReceiveChecksum& result) {
     const std::uint32_t header = (ip[0] & 0xf) * 4u;
     if (ip[0] >> 4 != 4 || header < kIpv4MinimumBytes || header > room) {
         result.ixsm = true;
@@ -109,13 +131,13 @@ void check_ipv4(const ReceiveChecksumConfig& config, const std::uint8_t* ip, std
         }
         return;
     }
-    const Transport l4{ip[kIpv4Protocol], ip + header, payload, ip + kIpv4Addresses,
-                       kIpv4AddressesBytes};
+    const Transport l4{ip[kIpv4Protocol],   ip + header,         payload,
+                       ip + kIpv4Addresses, kIpv4AddressesBytes, packet};
     if (check_transport(config, l4, result)) result.type = PacketType::kIpv4L4;
 }
 
 void check_ipv6(const ReceiveChecksumConfig& config, const std::uint8_t* ip, std::uint32_t room,
-                ReceiveChecksum& result) {
+                const PacketSum& packet, ReceiveChecksum& result) {
     if (room < kIpv6Bytes || ip[0] >> 4 != 6) {
         result.ixsm = true;
         return;
@@ -134,8 +156,9 @@ void check_ipv6(const ReceiveChecksumConfig& config, const std::uint8_t* ip, std
         offset = (options[1] + 1u) * 8;
         if (offset > payload) return;
     }
-    const Transport l4{next, ip + kIpv6Bytes + offset, payload - offset, ip + kIpv6Addresses,
-                       kIpv6AddressesBytes};
+    const Transport l4{
+        next,  ip + kIpv6Bytes + offset, payload - offset, ip + kIpv6Addresses, kIpv6AddressesBytes,
+        packet};
     if (check_transport(config, l4, result)) result.type = PacketType::kIpv6L4;
 }
 
@@ -144,17 +167,18 @@ void check_ipv6(const ReceiveChecksumConfig& config, const std::uint8_t* ip, std
 ReceiveChecksum check_received(const ReceiveChecksumConfig& config, const std::uint8_t* frame,
                                std::uint32_t size_bytes, std::uint32_t type_offset) {
     ReceiveChecksum result;
+    PacketSum packet;
     if (config.packet_sum && config.packet_start < size_bytes) {
-        result.packet_sum =
-            internet_sum(frame + config.packet_start, size_bytes - config.packet_start);
+        packet = PacketSum(frame + config.packet_start, size_bytes - config.packet_start);
+        result.packet_sum = finish_internet_sum(packet.partial);
     }
     const std::uint32_t network = type_offset + 2;
     const std::uint32_t room = size_bytes > network ? size_bytes - network : 0;
     const std::uint16_t type = room > 0 ? load_be16(frame + type_offset) : std::uint16_t{0};
     if (type == ethernet::kTypeIpv4 && room >= kIpv4MinimumBytes) {
-        check_ipv4(config, frame + network, room, result);
+        check_ipv4(config, frame + network, room, packet, result);
     } else if (type == ethernet::kTypeIpv6 && config.ipv6) {
-        check_ipv6(config, frame + network, room, result);
+        check_ipv6(config, frame + network, room, packet, result);
     } else {
         result.ixsm = true;  // Other types, and 802.3 lengths with LLC or SNAP behind.
     }

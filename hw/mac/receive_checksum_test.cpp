@@ -175,6 +175,24 @@ TEST(ReceiveChecksum, ThePacketSumStartsAtPcss) {
     }
 }
 
+TEST(ReceiveChecksum, TheTransportIsJudgedTheSameWhereverThePacketSumStarts) {
+    for (const std::uint32_t payload : {3u, 100u, 101u}) {
+        const Bytes good = packet(true, true, payload);
+        Bytes bad = good;
+        bad[kIp + 20 + 20 + payload - 1] ^= 0x10;
+        for (std::uint32_t pcss = 0; pcss < 70; pcss++) {
+            ReceiveChecksumConfig config = everything();
+            config.packet_start = pcss;
+            EXPECT_FALSE(check(good, config).tcpe) << pcss << " " << payload;
+            EXPECT_TRUE(check(bad, config).tcpe) << pcss << " " << payload;
+        }
+        ReceiveChecksumConfig config = everything();
+        config.packet_sum = false;
+        EXPECT_FALSE(check(good, config).tcpe);
+        EXPECT_TRUE(check(bad, config).tcpe);
+    }
+}
+
 TEST(ReceiveChecksum, WhatIsNotIpIsToBeIgnored) {
     Bytes arp = packet(true, true, 0);
     put16(arp, 12, 0x0806);
