@@ -49,12 +49,16 @@ public:
     }
     [[nodiscard]] const std::vector<std::string>& sources() const { return sources_; }
 
-    void attach(EventListener& listener) { listeners_.push_back(&listener); }
+    void attach(EventListener& listener) {
+        listeners_.push_back(&listener);
+        active_ = true;
+    }
     void detach(EventListener& listener) {
         listeners_.erase(std::remove(listeners_.begin(), listeners_.end(), &listener),
                          listeners_.end());
+        active_ = !listeners_.empty();
     }
-    [[nodiscard]] bool active() const { return !listeners_.empty(); }
+    [[nodiscard]] bool active() const { return active_; }
 
     void emit(const Event& event) {
         for (EventListener* listener : listeners_) listener->event(event);
@@ -63,6 +67,7 @@ public:
 private:
     std::vector<std::string> sources_;
     std::vector<EventListener*> listeners_;
+    bool active_ = false;  ///< There are listeners: asked for every event that nobody hears.
 };
 
 /// A block's way into the stream. Default-made: reports go nowhere.

@@ -267,8 +267,9 @@ void InterruptBlock82574l::set_causes(std::uint32_t causes) {
 
 void InterruptBlock82574l::write_ims(std::uint32_t value) {
     if (registers_.get(r::CTRL_EXT_PBA_SUPPORT) != 0) {
+        const VectorCauses& vector_causes = causes_of_vectors();
         for (std::uint32_t vector = 0; vector < MsixTable::kVectors; vector++) {
-            const std::uint32_t causes = causes_of_vector(vector) & value;
+            const std::uint32_t causes = vector_causes[vector] & value;
             if (causes == 0 || !table_.pending(vector)) continue;
             table_.clear_pending(1u << vector);
             covered_ &= ~causes;
@@ -379,7 +380,7 @@ Picoseconds InterruptBlock82574l::update_msi() {
 }
 
 // IVAR is decoded when it has changed, whoever changed it, not for each event.
-std::uint32_t InterruptBlock82574l::causes_of_vector(std::uint32_t vector) {
+const InterruptBlock82574l::VectorCauses& InterruptBlock82574l::causes_of_vectors() {
     const std::uint32_t ivar = registers_.word(r::IVAR);
     if (ivar != decoded_ivar_) {
         decoded_ivar_ = ivar;
@@ -389,15 +390,16 @@ std::uint32_t InterruptBlock82574l::causes_of_vector(std::uint32_t vector) {
             vector_causes_[row.vector.get(ivar) % vector_causes_.size()] |= row.cause;
         }
     }
-    return vector_causes_[vector];
+    return vector_causes_;
 }
 
 Picoseconds InterruptBlock82574l::update_msix() {
     Picoseconds retry_ps = kNever;
     const std::uint32_t due = rules_.active() & kVectorCauseMask & ~covered_;
     if (due == 0 && table_.pending_bits() == 0) return kNever;
+    const VectorCauses& vector_causes = causes_of_vectors();
     for (std::uint32_t vector = 0; vector < MsixTable::kVectors; vector++) {
-        const std::uint32_t mine = causes_of_vector(vector);
+        const std::uint32_t mine = vector_causes[vector];
         const bool pending = table_.pending(vector);
         if ((due & mine) == 0 && !pending) continue;
         const bool masked = configuration_.msix_function_masked || table_.masked(vector);

@@ -79,7 +79,8 @@ private:
     void drive_pin();
     void send_msix(std::uint32_t vector, std::uint32_t causes);
     void issued(Throttle& throttle);
-    [[nodiscard]] std::uint32_t causes_of_vector(std::uint32_t vector);
+    using VectorCauses = std::array<std::uint32_t, 8>;
+    [[nodiscard]] const VectorCauses& causes_of_vectors();
     void publish();
 
     Timeline& timeline_;
@@ -104,7 +105,7 @@ private:
     /// Active causes that an interrupt which was issued (or is pending in the PBA) stands for.
     std::uint32_t covered_ = 0;
     /// What `decoded_ivar_` says, by vector. A vector number beyond the table has no interrupt.
-    std::array<std::uint32_t, 8> vector_causes_{};
+    VectorCauses vector_causes_{};
     std::uint32_t decoded_ivar_ = 0;
     Mode last_mode_ = Mode::kPin;
     bool line_ = false;        ///< The INTx line before Command.INTx_disable.
