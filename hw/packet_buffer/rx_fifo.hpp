@@ -2,7 +2,6 @@
 
 #include <cassert>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "hw/base/stats_port.hpp"
@@ -44,15 +43,15 @@ public:
         if (!room) stats_.count(Stat::kMPC);
         return room;
     }
-    /// Adds the youngest entry; its frame has been admitted.
-    void push(Entry&& entry, std::uint32_t wire_bytes, Picoseconds now_ps) {
+    /// Adds the youngest entry, as new; its frame has been admitted.
+    Entry& push(std::uint32_t wire_bytes, Picoseconds now_ps) {
         Slot& slot = slots_[wrap(first_ + size_)];
         slot.bytes = packet_buffer_bytes(wire_bytes);
         const bool reserved = space_.reserve(slot.bytes, now_ps);
         assert(size_ < kEntries && reserved);
         static_cast<void>(reserved);
-        slot.entry = std::move(entry);
         size_++;
+        return slot.entry;
     }
 
     /// The entry `age` places behind the oldest.

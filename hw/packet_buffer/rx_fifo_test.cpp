@@ -20,7 +20,7 @@ class RxFifoTest : public testing::Test {
 protected:
     bool offer(int value, std::uint32_t wire_bytes) {
         if (!fifo.admit(wire_bytes)) return false;
-        fifo.push(std::make_unique<int>(value), wire_bytes, 0);
+        fifo.push(wire_bytes, 0) = std::make_unique<int>(value);
         return true;
     }
     CountingStats stats;

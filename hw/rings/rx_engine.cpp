@@ -127,10 +127,11 @@ void RxEngine::receive(FramePtr frame) {
     if (verdict.good()) count_received(stats_, *frame);
     counters_.frames++;
     counters_.bytes += wire_bytes;
-    Entry entry = make_entry(std::move(frame), verdict);
-    events::frame_accept(events_, now_ps, ref, entry.queue,
-                         static_cast<std::uint64_t>(verdict.rule));
-    fifo_.push(std::move(entry), wire_bytes, now_ps);
+    const std::uint32_t queue = selector_.select(*frame);
+    events::frame_accept(events_, now_ps, ref, queue, static_cast<std::uint64_t>(verdict.rule));
+    Entry& entry = fifo_.push(wire_bytes, now_ps);
+    entry.queue = queue;
+    fill_entry(entry, std::move(frame), verdict);
     run();
 }
 
@@ -141,9 +142,7 @@ void RxEngine::drop(const Frame& frame, DropReason reason) {
 }
 
 /// The frame as it will lie in host memory, and what its descriptor will say.
-RxEngine::Entry RxEngine::make_entry(FramePtr frame, const ReceiveVerdict& verdict) {
-    Entry entry;
-    entry.queue = selector_.select(*frame);
+void RxEngine::fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& verdict) const {
     std::uint8_t* data = frame->data();
     std::uint32_t size = frame->size_bytes();
     // The FCS is that of the frame on the wire, tag included (specification 7.2).
@@ -181,7 +180,6 @@ RxEngine::Entry RxEngine::make_entry(FramePtr frame, const ReceiveVerdict& verdi
     entry.data = data;
     entry.store_bytes = size;
     entry.frame = std::move(frame);
-    return entry;
 }
 
 // --- into host memory ---------------------------------------------------------------------------

@@ -72,7 +72,7 @@ private:
     [[nodiscard]] bool may_run() const;
 
     void drop(const Frame& frame, DropReason reason);
-    [[nodiscard]] Entry make_entry(FramePtr frame, const ReceiveVerdict& verdict);
+    void fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& verdict) const;
     void run();
     void store_frames();
     [[nodiscard]] bool store_next(Entry& entry, std::uint32_t position);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <vector>
 
@@ -56,7 +57,7 @@ public:
     explicit TxFifo(EventPort events) : space_(Direction::kTx, events), entries_(kEntries) {}
 
     void reset(std::uint32_t capacity_bytes) {
-        for (; size_ > 0; size_--) at(size_ - 1) = TxEntry();
+        for (; size_ > 0; size_--) at(size_ - 1).frame.reset();
         first_ = 0;
         sent_ = 0;
         space_.reset(capacity_bytes);
@@ -73,7 +74,12 @@ public:
     }
     [[nodiscard]] TxEntry& by_position(std::uint32_t position) { return entries_[position]; }
 
-    /// Adds the youngest entry; its position names it as long as it is in the FIFO.
+    /// The place behind the youngest entry, as new: for `push`.
+    [[nodiscard]] TxEntry& prepare() {
+        assert(!full());
+        return at(size_) = TxEntry();
+    }
+    /// Adds the entry that has been prepared; its position names it as long as it is in the FIFO.
     std::uint32_t push() {
         size_++;
         return position(size_ - 1);
@@ -93,7 +99,7 @@ public:
         std::uint32_t bytes = 0;
         for (; sent_ > 0 && at(0).end_ps <= now_ps; size_--, sent_--) {
             bytes += at(0).reserved_bytes;
-            at(0) = TxEntry();
+            at(0).frame.reset();
             first_ = (first_ + 1) % kEntries;
         }
         if (bytes > 0) space_.release(bytes, now_ps);

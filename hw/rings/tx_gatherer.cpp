@@ -231,7 +231,7 @@ TxGatherer::Progress TxGatherer::open_entry(std::uint32_t body_bytes) {
         blocked_bytes_ = 1;
         return Progress::kBlocked;
     }
-    TxEntry entry;
+    TxEntry& entry = fifo_.prepare();
     entry.queue = queue_;
     entry.headroom = open_.headroom;
     const Progress reserved = reserve(entry, body_bytes);
@@ -240,7 +240,6 @@ TxGatherer::Progress TxGatherer::open_entry(std::uint32_t body_bytes) {
     entry.header = open_.header;
     if (entry.header != nullptr) entry.header->users++;
     open_.entry = fifo_.push();
-    fifo_.by_position(open_.entry) = std::move(entry);
     return Progress::kDone;
 }
 
@@ -286,7 +285,7 @@ TxGatherer::Progress TxGatherer::read(std::uint64_t address, std::uint32_t size_
 
 void TxGatherer::finish_packet() {
     if (open_.header != nullptr) open_.header->users--;
-    open_ = OpenPacket();
+    open_.active = false;
     packets_left_--;
 }
 
