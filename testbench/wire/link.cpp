@@ -66,6 +66,14 @@ struct Link::Way final : WireDelivery::Arrival {
         corrupting.set_rate_ppm(params.corrupt_ppm);
         delaying.set_rate_ppm(params.delay_ppm);
         delaying.set_limit_ps(nanoseconds(params.delay_limit_ns));
+        const bool faultless = params.loss_ppm == 0 && params.duplicate_ppm == 0 &&
+                               params.reorder_ppm == 0 && params.corrupt_ppm == 0 &&
+                               params.delay_ppm == 0 && !reordering.holds();
+        if (faultless) {
+            entry = &delivery;
+        } else {
+            entry = &lossy;
+        }
     }
 
     Link& link;
@@ -77,6 +85,7 @@ struct Link::Way final : WireDelivery::Arrival {
     CorruptingWire corrupting;
     DuplicatingWire duplicating;
     LossyWire lossy;
+    WirePath* entry = &lossy;  ///< A wire that touches no frame has none of its decorators.
 
     Picoseconds sent_until_ps = 0;
     Picoseconds busy_ps = 0;
@@ -126,13 +135,13 @@ void Link::transmit(std::uint32_t end, FramePtr frame, Picoseconds start_ps, Pic
     way.frames_in++;
     way.bytes_in += frame->wire_bytes();
     if (tap_ != nullptr) tap_->frame_out(end, *frame, start_ps);
-    way.lossy.carry(std::move(frame), start_ps, end_ps);
+    way.entry->carry(std::move(frame), start_ps, end_ps);
 }
 
-// One picosecond less is rounding of the sender's clock.
+// One picosecond less, of whole ones, is rounding of the sender's clock.
 bool Link::too_fast(const Frame& frame, Picoseconds duration_ps) const {
     const std::uint64_t bits = (WireDelivery::kPreambleBytes + frame.wire_bytes()) * 8ull;
-    return duration_ps + 1 < bits * 1'000'000 / params_.rate_mbps;
+    return (duration_ps + 2) * params_.rate_mbps <= bits * 1'000'000;
 }
 
 void Link::advertise(std::uint32_t end, const LinkAbilities& abilities) {

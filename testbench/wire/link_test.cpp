@@ -132,6 +132,19 @@ TEST_F(LinkTest, FramesOverEachOtherOrFasterThanTheCableAreLostAndSaid) {
     EXPECT_EQ(listener.events[1].frame, 3u);
 }
 
+TEST_F(LinkTest, AFrameThatStandsAsideIsStillOvertakenWhenTheFaultsEnd) {
+    FaultParams faults;
+    faults.reorder_ppm = 1'000'000;
+    link.set_faults(0, faults);
+    send(0, 1);
+    link.set_faults(0, FaultParams());
+    for (std::uint64_t i = 2; i <= 6; i++) send(0, i);
+    ASSERT_TRUE(timeline.settle());
+    ASSERT_EQ(right.arrivals.size(), 6u);
+    EXPECT_EQ(right.arrivals[0].number, 2u);
+    EXPECT_EQ(right.arrivals[5].number, 6u) << "it waited for its patience to end";
+}
+
 class SlowLinkTest : public LinkTest {
 protected:
     static LinkParams slow() {

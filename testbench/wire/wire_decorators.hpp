@@ -93,6 +93,8 @@ public:
     ~ReorderingWire() override;
     void carry(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
     std::uint64_t clear() override;
+    /// A frame stands aside and waits for others to overtake it.
+    [[nodiscard]] bool holds() const { return held_ != nullptr; }
 
 private:
     void release();
