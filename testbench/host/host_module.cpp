@@ -125,8 +125,7 @@ std::uint64_t HostModule::kernel_events() const {
 // --- for the guest
 // -------------------------------------------------------------------------------------
 
-HostSlotModule* HostModule::slot_of_guest(std::uint32_t nic, const char* what) {
-    if (nic < slots_.size()) return slots_[nic].get();
+HostSlotModule* HostModule::no_slot(std::uint32_t nic, const char* what) {
     log(GUEST_LOG_ERROR, std::string(what) + ": there is no NIC " + std::to_string(nic));
     return nullptr;
 }

@@ -93,7 +93,10 @@ public:
     [[nodiscard]] GuestThreadsModule& threads() { return threads_; }
     [[nodiscard]] InterruptController& interrupts() { return interrupts_; }
     [[nodiscard]] const EventPort& events() const { return events_; }
-    [[nodiscard]] HostSlotModule* slot_of_guest(std::uint32_t nic, const char* what);
+    /// nullptr, and a line in the log, when the guest names a NIC that is not there.
+    [[nodiscard]] HostSlotModule* slot_of_guest(std::uint32_t nic, const char* what) {
+        return nic < slots_.size() ? slots_[nic].get() : no_slot(nic, what);
+    }
     /// True, and a panic, when the caller is an interrupt handler.
     [[nodiscard]] bool must_not_block(const char* what);
     void log(int level, const std::string& text);
@@ -116,6 +119,7 @@ private:
         std::string name;
         std::unique_ptr<guest_file> file;
     };
+    HostSlotModule* no_slot(std::uint32_t nic, const char* what);
     static void boot(void* self);
     /// nullptr: not an open file of this host's.
     [[nodiscard]] OpenFile* find(const guest_file* file);

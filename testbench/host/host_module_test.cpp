@@ -27,6 +27,7 @@ public:
         bar0.register_b_transport(this, &FakeDevice::bar0_access);
         bar2.register_b_transport(this, &FakeDevice::no_access);
         bar3.register_b_transport(this, &FakeDevice::no_access);
+        host.register_invalidate_direct_mem_ptr(this, &FakeDevice::take_back);
     }
     void plug_into(HostSlotModule& slot) {
         slot.config_socket.bind(config);
@@ -43,6 +44,16 @@ public:
     tlm_utils::simple_target_socket<FakeDevice> bar3{"bar3"};
     tlm_utils::simple_initiator_socket<FakeDevice> host{"host"};
     IntaPort inta{"inta"};
+
+    /// Direct access as it was granted, and whether it was taken back since.
+    struct Grant {
+        std::uint64_t start;
+        std::uint64_t end;
+        bool read_write;
+        std::array<std::uint8_t, 16> bytes;  ///< What lay there then.
+        bool taken_back;
+    };
+    std::vector<Grant> grants;
 
 private:
     enum { kScratch, kAddressLow = 2, kAddressHigh, kLength, kGo, kResult, kPacket, kCount };
@@ -108,7 +119,24 @@ private:
         host->b_transport(payload, delay);
         registers_[kPacket] = static_cast<std::uint32_t>(extension.packet);
         payload.clear_extension(&extension);
+        if (payload.is_dmi_allowed()) ask_for_dmi(payload);
         return payload.is_response_ok() ? 1 : 0;
+    }
+    void ask_for_dmi(tlm::tlm_generic_payload& payload) {
+        tlm::tlm_dmi region;
+        ASSERT_TRUE(host->get_direct_mem_ptr(payload, region));
+        Grant grant{region.get_start_address(),
+                    region.get_end_address(),
+                    region.is_read_write_allowed(),
+                    {},
+                    false};
+        std::copy_n(region.get_dmi_ptr(), grant.bytes.size(), grant.bytes.begin());
+        grants.push_back(grant);
+    }
+    void take_back(sc_dt::uint64 first, sc_dt::uint64 last) {
+        for (Grant& grant : grants) {
+            grant.taken_back = grant.taken_back || (grant.start <= last && grant.end >= first);
+        }
     }
 
     std::array<std::uint32_t, kCount> registers_{};
@@ -192,6 +220,18 @@ TEST_F(HostModuleTest, ADeviceReachesExactlyWhatIsMapped) {
     EXPECT_EQ(values["nic1.iommu.maps"], 1u);
     EXPECT_EQ(values["nic0.iommu.faults.direction"], 2u);
     EXPECT_EQ(values["nic0.iommu.faults.bounds"], 2u);
+}
+
+TEST_F(HostModuleTest, ADeviceMayReachRingsDirectlyUntilTheyAreFreedAndNothingElse) {
+    app({"dma"});
+    EXPECT_EQ(run(), 0) << "line of test_guest.c";
+    // The one DMA to coherent memory that was good; mapped buffers are for one packet.
+    ASSERT_EQ(devices[0]->grants.size(), 1u);
+    const FakeDevice::Grant& ring = devices[0]->grants[0];
+    EXPECT_EQ(ring.end - ring.start + 1, 4096u);
+    EXPECT_TRUE(ring.read_write);
+    EXPECT_EQ(ring.bytes[15], 16) << "it is the memory that was written";
+    EXPECT_TRUE(ring.taken_back);
 }
 
 TEST_F(HostModuleTest, RegistersAreWrittenPostedAndReadInARoundTrip) {

@@ -107,7 +107,7 @@ void* dma_alloc(guest_host* host, std::uint32_t nic, std::uint32_t size, std::ui
 void dma_free(guest_host* host, std::uint32_t nic, void* cpu, std::uint32_t size,
               std::uint64_t iova) {
     HostSlotModule* slot = of(host).slot_of_guest(nic, "dma_free");
-    if (slot == nullptr || slot->iommu().free(cpu, size, iova)) return;
+    if (slot == nullptr || slot->free_coherent(cpu, size, iova)) return;
     of(host).log(GUEST_LOG_ERROR, "dma_free: this was not allocated so");
 }
 

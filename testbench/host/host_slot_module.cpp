@@ -27,6 +27,7 @@ HostSlotModule::HostSlotModule(const sc_core::sc_module_name& name, std::uint32_
       iommu_(iommu_params, index, events),
       interrupts_(interrupts) {
     host_socket.register_b_transport(this, &HostSlotModule::b_transport);
+    host_socket.register_get_direct_mem_ptr(this, &HostSlotModule::grant_dmi);
     host_socket.register_transport_dbg(this, &HostSlotModule::transport_dbg);
     inta_export.bind(*this);
 }
@@ -112,6 +113,12 @@ void HostSlotModule::write32(std::uint32_t bar, std::uint32_t offset, std::uint3
     (void)transport(*socket, tlm::TLM_WRITE_COMMAND, offset, kDwordBytes, data, true);
 }
 
+bool HostSlotModule::free_coherent(void* memory, std::uint32_t size_bytes, std::uint64_t iova) {
+    if (!iommu_.free(memory, size_bytes, iova)) return false;
+    host_socket->invalidate_direct_mem_ptr(iova, iova + size_bytes - 1);
+    return true;
+}
+
 // --- the NIC's side
 // --------------------------------------------------------------------------------
 
@@ -140,6 +147,7 @@ tlm::tlm_response_status HostSlotModule::serve(tlm::tlm_generic_payload& transac
         const Iommu::Target source = iommu_.device_reads(address, size_bytes);
         if (source.status != DmaStatus::kOk) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
         std::memcpy(data, source.memory, size_bytes);
+        transaction.set_dmi_allowed(source.coherent);
         if (extension != nullptr) extension->packet = source.packet;
         return tlm::TLM_OK_RESPONSE;
     }
@@ -148,6 +156,7 @@ tlm::tlm_response_status HostSlotModule::serve(tlm::tlm_generic_payload& transac
         const Iommu::Target target = iommu_.device_writes(address, size_bytes, packet);
         if (target.status != DmaStatus::kOk) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
         std::memcpy(target.memory, data, size_bytes);
+        transaction.set_dmi_allowed(target.coherent);
         return tlm::TLM_OK_RESPONSE;
     }
     return tlm::TLM_OK_RESPONSE;  // TLM_IGNORE_COMMAND: only the extension travels.
@@ -161,6 +170,18 @@ void HostSlotModule::refuse(const tlm::tlm_generic_payload& transaction) {
                   std::uint64_t{transaction.get_address()},
                   transaction.get_response_string().c_str());
     log_(text);
+}
+
+/// Rings only: a mapped buffer belongs to the device for one packet, whose identity travels with
+/// it.
+bool HostSlotModule::grant_dmi(tlm::tlm_generic_payload& transaction, tlm::tlm_dmi& region) {
+    const Iommu::Region memory = iommu_.coherent_region(transaction.get_address());
+    if (memory.memory == nullptr) return false;
+    region.allow_read_write();
+    region.set_dmi_ptr(memory.memory);
+    region.set_start_address(memory.iova);
+    region.set_end_address(memory.iova + memory.size_bytes - 1);
+    return true;
 }
 
 unsigned HostSlotModule::transport_dbg(tlm::tlm_generic_payload& transaction) {

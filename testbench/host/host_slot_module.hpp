@@ -46,6 +46,10 @@ public:
     [[nodiscard]] std::uint32_t read32(std::uint32_t bar, std::uint32_t offset);
     void write32(std::uint32_t bar, std::uint32_t offset, std::uint32_t value);
 
+    /// Frees coherent memory, which the NIC then no longer reaches directly either. False: it was
+    /// not allocated so.
+    [[nodiscard]] bool free_coherent(void* memory, std::uint32_t size_bytes, std::uint64_t iova);
+
     /// How often an access waited here for the time that its target annotated.
     [[nodiscard]] std::uint64_t waits() const { return waits_; }
 
@@ -57,6 +61,7 @@ private:
                                  std::uint32_t size_bytes, std::uint8_t* data, bool posted);
     void b_transport(tlm::tlm_generic_payload& transaction, sc_core::sc_time& delay);
     [[nodiscard]] tlm::tlm_response_status serve(tlm::tlm_generic_payload& transaction);
+    bool grant_dmi(tlm::tlm_generic_payload& transaction, tlm::tlm_dmi& region);
     unsigned transport_dbg(tlm::tlm_generic_payload& transaction);
     void refuse(const tlm::tlm_generic_payload& transaction);
     void inta(bool asserted) override;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "hw/base/generated/events.hpp"
@@ -178,11 +179,9 @@ void* Iommu::allocate(std::uint32_t size_bytes, std::uint32_t align, std::uint64
         return nullptr;
     }
     if (!arena_) {
-        arena_ = std::make_unique<std::uint8_t[]>(params_.coherent_bytes + kPageBytes);
-        void* start = arena_.get();
-        std::size_t space = params_.coherent_bytes + kPageBytes;
-        arena_start_ = static_cast<std::uint8_t*>(
-            std::align(kPageBytes, params_.coherent_bytes, start, space));
+        arena_.reset(
+            static_cast<std::uint8_t*>(std::aligned_alloc(kPageBytes, params_.coherent_bytes)));
+        if (!arena_) throw std::bad_alloc();
         page_owner_.assign(params_.coherent_bytes / kPageBytes, 0);
     }
     const std::uint32_t pages = pages_of(size_bytes);
@@ -197,7 +196,7 @@ void* Iommu::allocate(std::uint32_t size_bytes, std::uint32_t align, std::uint64
     allocations_[index] = {first, size_bytes, true};
     std::fill_n(page_owner_.begin() + first, pages, index + 1);
     next_page_ = first + pages;
-    std::uint8_t* memory = arena_start_ + std::size_t{first} * kPageBytes;
+    std::uint8_t* memory = arena_.get() + std::size_t{first} * kPageBytes;
     std::memset(memory, 0, std::size_t{pages} * kPageBytes);
     iova = coherent_base_ + std::uint64_t{first} * kPageBytes;
     return memory;
@@ -211,7 +210,7 @@ bool Iommu::free(void* memory, std::uint32_t size_bytes, std::uint64_t iova) {
     }
     Allocation& allocation = allocations_[page_owner_[page] - 1];
     const bool same = allocation.first_page == page && iova % kPageBytes == 0 &&
-                      memory == arena_start_ + page * kPageBytes &&
+                      memory == arena_.get() + page * kPageBytes &&
                       allocation.size_bytes == size_bytes;
     if (!same) {
         counters_.misused++;
@@ -222,17 +221,21 @@ bool Iommu::free(void* memory, std::uint32_t size_bytes, std::uint64_t iova) {
     return true;
 }
 
-std::uint8_t* Iommu::coherent(std::uint64_t iova, std::uint32_t size_bytes) const {
-    if (iova < coherent_base_) return nullptr;
-    const std::uint64_t place = iova - coherent_base_;
-    const std::uint64_t page = place / kPageBytes;
-    if (page >= page_owner_.size() || page_owner_[page] == 0) return nullptr;
+Iommu::Region Iommu::coherent_region(std::uint64_t iova) const {
+    if (iova < coherent_base_) return {};
+    const std::uint64_t page = (iova - coherent_base_) / kPageBytes;
+    if (page >= page_owner_.size() || page_owner_[page] == 0) return {};
     const Allocation& allocation = allocations_[page_owner_[page] - 1];
-    const std::uint64_t offset = place - std::uint64_t{allocation.first_page} * kPageBytes;
-    if (offset > allocation.size_bytes || size_bytes > allocation.size_bytes - offset) {
-        return nullptr;
-    }
-    return arena_start_ + place;
+    const std::uint64_t start = std::uint64_t{allocation.first_page} * kPageBytes;
+    if (iova - coherent_base_ - start >= allocation.size_bytes) return {};
+    return {coherent_base_ + start, arena_.get() + start, allocation.size_bytes};
+}
+
+std::uint8_t* Iommu::coherent(std::uint64_t iova, std::uint32_t size_bytes) const {
+    const Region region = coherent_region(iova);
+    if (region.memory == nullptr) return nullptr;
+    const std::uint64_t offset = iova - region.iova;
+    return size_bytes <= region.size_bytes - offset ? region.memory + offset : nullptr;
 }
 
 // --- the device
@@ -242,7 +245,9 @@ Iommu::Target Iommu::access(std::uint64_t iova, std::uint32_t size_bytes, std::u
                             Mapping*& mapping) {
     mapping = find(iova);
     if (mapping == nullptr) {
-        if (std::uint8_t* memory = coherent(iova, size_bytes)) return {DmaStatus::kOk, memory, 0};
+        if (std::uint8_t* memory = coherent(iova, size_bytes)) {
+            return {DmaStatus::kOk, memory, 0, true};
+        }
         counters_.fault_unmapped++;
         return {};
     }
@@ -254,7 +259,7 @@ Iommu::Target Iommu::access(std::uint64_t iova, std::uint32_t size_bytes, std::u
         counters_.fault_direction++;
         return {};
     }
-    return {DmaStatus::kOk, mapping->memory + (iova - mapping->iova), mapping->packet};
+    return {DmaStatus::kOk, mapping->memory + (iova - mapping->iova), mapping->packet, false};
 }
 
 Iommu::Target Iommu::device_reads(std::uint64_t iova, std::uint32_t size_bytes) {

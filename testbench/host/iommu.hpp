@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,6 +50,14 @@ public:
         DmaStatus status = DmaStatus::kUnsupportedRequest;
         std::uint8_t* memory = nullptr;
         std::uint64_t packet = 0;  ///< What lies there as the driver said; 0 for coherent memory.
+        bool coherent = false;     ///< The device may go there directly until it is freed.
+    };
+
+    /// A piece of coherent memory as it was allocated; `memory` is nullptr when there is none.
+    struct Region {
+        std::uint64_t iova = 0;
+        std::uint8_t* memory = nullptr;
+        std::uint32_t size_bytes = 0;
     };
 
     Iommu(const IommuParams& params, std::uint32_t domain, EventPort events);
@@ -83,6 +92,8 @@ public:
                                        std::uint64_t packet);
     /// The same without any side effect, whatever the direction: for debug transport.
     [[nodiscard]] std::uint8_t* peek(std::uint64_t iova, std::uint32_t size_bytes) const;
+    /// The coherent memory that an address lies in: what direct access may be granted to.
+    [[nodiscard]] Region coherent_region(std::uint64_t iova) const;
 
     [[nodiscard]] std::uint32_t live_mappings() const { return live_; }
     void visit_metrics(MetricVisitor& visitor, const std::string& prefix) const;
@@ -124,8 +135,9 @@ private:
     std::uint32_t free_count_ = 0;
     std::uint32_t live_ = 0;
 
-    std::unique_ptr<std::uint8_t[]> arena_;  ///< Made at the first allocation.
-    std::uint8_t* arena_start_ = nullptr;    ///< Its first whole page.
+    /// Whole pages, made at the first allocation and zeroed where they are allocated: the host's
+    /// own memory is touched no further than a driver's rings need.
+    std::unique_ptr<std::uint8_t, decltype(&std::free)> arena_{nullptr, &std::free};
     std::vector<std::uint32_t> page_owner_;  ///< Per page: 1 + place in `allocations_`, 0 free.
     std::vector<Allocation> allocations_;
     std::uint32_t next_page_ = 0;  ///< Next fit: a freed page is used again as late as possible.

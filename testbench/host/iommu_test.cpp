@@ -183,6 +183,12 @@ TEST_F(IommuTest, CoherentMemoryIsZeroedAlignedAndBounded) {
     EXPECT_FALSE(writable(iova + 4999, 2));
     EXPECT_FALSE(writable(iova + 5000, 1));
     EXPECT_FALSE(writable(iova - 1, 2));
+    EXPECT_TRUE(iommu.device_reads(iova, 5000).coherent);
+    EXPECT_EQ(iommu.coherent_region(iova + 4999).memory, ring);
+    EXPECT_EQ(iommu.coherent_region(iova + 4999).iova, iova);
+    EXPECT_EQ(iommu.coherent_region(iova + 4999).size_bytes, 5000u);
+    EXPECT_EQ(iommu.coherent_region(iova + 5000).memory, nullptr);
+    EXPECT_EQ(iommu.coherent_region(iova - 1).memory, nullptr);
     ring[0] = 1;
     EXPECT_FALSE(iommu.free(ring, 4999, iova));
     EXPECT_FALSE(iommu.free(ring, 5000, iova + 4096));
@@ -190,6 +196,7 @@ TEST_F(IommuTest, CoherentMemoryIsZeroedAlignedAndBounded) {
     EXPECT_TRUE(iommu.free(ring, 5000, iova));
     EXPECT_FALSE(iommu.free(ring, 5000, iova));
     EXPECT_FALSE(readable(iova, 1));
+    EXPECT_EQ(iommu.coherent_region(iova).memory, nullptr);
     // All of it, again and again: what was freed can be had, and is zero.
     for (int i = 0; i < 3; i++) {
         auto* all = static_cast<std::uint8_t*>(iommu.allocate(64 * 1024, 16, iova));
