@@ -1,10 +1,14 @@
-// Parts of the guest that need nobody: routing table, flows, histogram, settings, test packets, and
-// the codes of events.
+// Parts of the guest that need nobody: routing table, flows, heap, histogram, settings, test
+// packets, and the codes of events.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <lwip/mem.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <random>
+#include <vector>
 
 #include "hw/base/generated/events.hpp"
 
@@ -206,6 +210,52 @@ TEST(Flow, OpenConnectionsAloneDoNotFillTheTableForGood) {
     for (uint32_t i = 2 * FLOW_MAX; i < 3 * FLOW_MAX; ++i) {
         flow_close(flow_get(81, static_cast<uint16_t>(i), 2, 1, 6));
     }
+}
+
+// --- heap ---------------------------------------------------------------------------------------
+
+TEST(Heap, BlocksInUseAreAlignedAndNeverShareAByte) {
+    struct Block {
+        uint8_t* bytes;
+        size_t size;
+        uint8_t mark;
+    };
+    std::vector<Block> blocks;
+    std::mt19937 random(1);
+    for (uint32_t round = 0; round < 20000; ++round) {
+        if (blocks.size() < 64 && random() % 2 == 0) {
+            // Around a frame's size and around the largest that is kept, too.
+            const size_t size = random() % 4 == 0 ? 1900 + random() % 300 : random() % 1700;
+            const auto mark = static_cast<uint8_t>(round);
+            auto* bytes = static_cast<uint8_t*>(mem_malloc(size));
+            ASSERT_NE(bytes, nullptr);
+            EXPECT_EQ(reinterpret_cast<uintptr_t>(bytes) % 16, 0u);
+            std::fill_n(bytes, size, mark);
+            blocks.push_back({bytes, size, mark});
+        } else if (!blocks.empty()) {
+            std::swap(blocks[random() % blocks.size()], blocks.back());
+            const Block block = blocks.back();
+            blocks.pop_back();
+            ASSERT_TRUE(std::all_of(block.bytes, block.bytes + block.size,
+                                    [&](uint8_t byte) { return byte == block.mark; }))
+                << "round " << round;
+            mem_free(block.bytes);
+        }
+    }
+    for (const Block& block : blocks) mem_free(block.bytes);
+}
+
+TEST(Heap, ClearedMemoryIsClearAlsoWhenItWasUsedBefore) {
+    for (const size_t size : {24u, 1500u, 5000u}) {
+        auto* used = static_cast<uint8_t*>(mem_malloc(size));
+        std::fill_n(used, size, uint8_t{0xff});
+        mem_free(used);
+        auto* clear = static_cast<uint8_t*>(mem_calloc(size / 4, 4));
+        ASSERT_NE(clear, nullptr);
+        EXPECT_TRUE(std::all_of(clear, clear + size, [](uint8_t byte) { return byte == 0; }));
+        mem_free(clear);
+    }
+    EXPECT_EQ(mem_calloc(~size_t{0} / 2, 3), nullptr);
 }
 
 // --- histogram ----------------------------------------------------------------------------------
