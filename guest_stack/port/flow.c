@@ -22,10 +22,6 @@ static uint64_t hash(uint32_t local, uint16_t local_port, uint32_t remote, uint1
     return h ^ h >> 32;
 }
 
-static uint64_t hash_of(const struct flow* flow) {
-    return hash(flow->local, flow->local_port, flow->remote, flow->remote_port, flow->protocol);
-}
-
 static bool is(const struct flow* flow, uint32_t local, uint16_t local_port, uint32_t remote,
                uint16_t remote_port, uint8_t protocol) {
     return flow->local == local && flow->remote == remote && flow->local_port == local_port &&
@@ -74,7 +70,7 @@ static struct flow* forget_one(void) {
         forgotten_datagrams = flow->next_datagram;
     }
     unlink_from_order(flow);
-    uint16_t* link = &chains[hash_of(flow) & (CHAINS - 1)];
+    uint16_t* link = &chains[flow->hash & (CHAINS - 1)];
     while (*link != (uint16_t)(flow - flows) + 1) {
         link = &flows[*link - 1].next_of_chain;
     }
@@ -88,8 +84,8 @@ struct flow* flow_get(uint32_t local, uint16_t local_port, uint32_t remote, uint
     if (newest != NONE && is(&flows[newest], local, local_port, remote, remote_port, protocol)) {
         return &flows[newest];
     }
-    uint16_t* chain =
-        &chains[hash(local, local_port, remote, remote_port, protocol) & (CHAINS - 1)];
+    const uint64_t h = hash(local, local_port, remote, remote_port, protocol);
+    uint16_t* chain = &chains[h & (CHAINS - 1)];
     for (uint16_t i = *chain; i != 0; i = flows[i - 1].next_of_chain) {
         struct flow* flow = &flows[i - 1];
         if (is(flow, local, local_port, remote, remote_port, protocol)) {
@@ -104,6 +100,7 @@ struct flow* flow_get(uint32_t local, uint16_t local_port, uint32_t remote, uint
                           .local_port = local_port,
                           .remote_port = remote_port,
                           .protocol = protocol,
+                          .hash = h,
                           .next_of_chain = *chain,
                           .next_datagram = forgotten_datagrams};
     *chain = (uint16_t)((uint16_t)(flow - flows) + 1);
@@ -132,9 +129,8 @@ uint64_t flow_offset(const struct flow* flow, uint32_t sequence) {
 }
 
 uint64_t flow_packet(const struct flow* flow, uint64_t offset) {
-    const uint64_t h = hash_of(flow);
     const uint64_t mask = ((uint64_t)1 << OFFSET_BITS) - 1;
-    const uint64_t packet = h << OFFSET_BITS | ((offset + 1) & mask);
+    const uint64_t packet = flow->hash << OFFSET_BITS | ((offset + 1) & mask);
     return packet != 0 ? packet : 1;
 }
 

@@ -13,6 +13,7 @@ struct flow {
     uint32_t local, remote; /* IPv4 addresses, host byte order */
     uint16_t local_port, remote_port;
     uint8_t protocol;
+    uint64_t hash;          /* of the five above: half of each identity */
     bool started;           /* the sequence number of its first byte is known */
     bool open;              /* a connection that has not ended: the last to be forgotten */
     uint16_t newer, older;  /* neighbours in the order of use; FLOW_MAX: none */

@@ -64,11 +64,11 @@ static void wake_writers(void) {
     uint32_t left = blocked_writers; /* the search ends with the last of them */
     for (int i = 0; i < FILES_MAX && left > 0; ++i) {
         struct file* file = &files[i];
-        if (!file->used || file->writers.head == NULL) {
+        if (!file->used || file->blocked_writers == 0) {
             continue;
         }
-        --left;
-        if (TCP_SND_BUF - file_send_used(file) >= TCP_SND_BUF / 3) {
+        left -= file->blocked_writers;
+        if (file->writers.head != NULL && TCP_SND_BUF - file_send_used(file) >= TCP_SND_BUF / 3) {
             file->writable = true;
             thread_wake_all(&file->writers);
         }
@@ -78,9 +78,11 @@ static void wake_writers(void) {
 void file_wait_writable(struct file* file) {
     stack.after_tcp_input = wake_writers;
     ++blocked_writers;
+    ++file->blocked_writers;
     while (!file->writable) {
         (void)thread_block(&file->writers, GUEST_NEVER, BLOCK_SEND_BUFFER);
     }
+    --file->blocked_writers;
     --blocked_writers;
 }
 

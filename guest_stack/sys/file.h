@@ -24,6 +24,7 @@ struct file {
     /* Send buffer */
     bool writable;
     struct wait_queue writers;
+    uint32_t blocked_writers; /* also those that were woken and have not run yet */
     /* A smaller receive buffer: this much of what was read is never offered again as window. */
     uint32_t receive_buffer, withheld, kept;
     uint64_t read_bytes, written_bytes;
