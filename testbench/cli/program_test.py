@@ -370,8 +370,12 @@ class Output(Acceptance):
     def test_capture_all_shows_what_lies_in_host_memory_and_why_frames_were_dropped(self):
         run = self.passes("lossy_wire", "--capture", "all", "--set", "workload.bytes=300000")
         capture = run.folder / "wire.pcapng"
-        stored = self.tshark(capture, "frame.interface_name == \"b.nic0.host\"", "frame.number")
+        stored = self.tshark(capture, "frame.interface_name == \"b.nic0.host\" && frame.p2p_dir == 1",
+                             "frame.number")
         self.assertEqual(len(stored), run.metric("host.b.nic0.rx.stored_frames"))
+        fetched = self.tshark(capture, "frame.interface_name == \"a.nic0.host\" && "
+                              "frame.p2p_dir == 0", "frame.number")
+        self.assertEqual(len(fetched), run.metric("host.a.nic0.tx.frames"))
         dropped = self.tshark(capture, "frame.interface_name == \"b.nic0\" && frame.comment "
                               "contains \"crc_error\"", "eth.fcs.status")
         self.assertEqual(len(dropped), run.metric("host.b.nic0.drops.crc_error_frames"))
@@ -382,6 +386,12 @@ class Output(Acceptance):
                             "tcp.payload") for name in ("b.nic0", "b.nic0.host")]
         self.assertTrue(seen[0])
         self.assertEqual(seen[0], seen[1])
+        # And what the driver laid into memory is what leaves, with its identity.
+        left = [self.tshark(capture, f"frame.interface_name == \"{name}\" && tcp.len > 0 && "
+                            "frame.p2p_dir == 0", "frame.packet_id", "tcp.seq", "tcp.payload")
+                for name in ("a.nic0", "a.nic0.host")]
+        self.assertTrue(left[0])
+        self.assertEqual(left[0], left[1])
 
     def test_vlan_tags_are_on_the_wire_and_not_in_host_memory(self):
         run = self.passes("vlan", "--capture", "all", "--set", "workload.count=50")

@@ -153,7 +153,8 @@ struct Simulation::System {
         if (evidence->host_capture() == nullptr) return;
         for (Nic& nic : nics) {
             nic.module->nic().listen_at_border(&evidence->host_capture()->add_nic(
-                fmt::format("{}.nic{}", scenario.hosts[nic.host].name, nic.index)));
+                fmt::format("{}.nic{}", scenario.hosts[nic.host].name, nic.index),
+                nic.module->nic()));
         }
     }
 

@@ -145,6 +145,23 @@ TEST(CaptureTest, EveryFrameHasItsEndDirectionTimeAndIdentity) {
     EXPECT_EQ(lines, expected);
 }
 
+TEST(CaptureTest, AFrameWithoutAnIdentitySaysNone) {
+    TestFolder folder;
+    const std::filesystem::path file = folder / "wire.pcapng";
+    ManualTimeline timeline;
+    FramePool pool;
+    WireCapture capture(file, timeline, "");
+    wire::WireTap& tap = capture.add_link({"a", "b"}, 1000);
+    const FramePtr frame = udp_frame(pool, 1, 100);
+    for (const std::uint64_t packet : {std::uint64_t{0}, std::uint64_t{77}}) {
+        frame->packet = packet;
+        tap.frame_out(0, *frame, packet);
+    }
+    ASSERT_TRUE(capture.close());
+    const auto lines = tshark(file, "-T fields -E separator=, -e frame.number -e frame.packet_id");
+    EXPECT_EQ(lines, (std::vector<std::string>{"1,", "2,77"}));
+}
+
 TEST(CaptureTest, TheFileIsInTheOrderOfTime) {
     Captured captured(0);
     double last = 0;

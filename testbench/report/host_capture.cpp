@@ -6,8 +6,13 @@
 #include "hw/base/dma_port.hpp"
 #include "hw/base/generated/events.hpp"
 #include "hw/mac/receive_filter.hpp"
+#include "hw/regs/generated/i82574l_regs.hpp"
+#include "testbench/report/fetched_packets.hpp"
 
 namespace doorbell::report {
+
+namespace r = regs::i82574l;
+
 namespace {
 
 /// A frame is given up when so many newer ones are being stored: its DMA has failed.
@@ -15,20 +20,23 @@ constexpr std::size_t kFramesAtOnce = 64;
 
 }  // namespace
 
-class HostCapture::Nic final : public BorderListener {
+class HostCapture::Side final : public BorderListener {
 public:
-    Nic(std::string nic_name, std::uint32_t number)
-        : name(std::move(nic_name)), interface(number) {}
+    Side(std::string nic_name, std::uint32_t number, const doorbell::Nic& nic)
+        : name(std::move(nic_name)), interface(number), nic_(nic) {}
 
-    /// The event that says what a write was comes right after its crossing.
+    /// The event that says what an access was comes right after its crossing.
     void crossing(const Crossing& crossing) override {
-        if (crossing.kind != CrossingKind::kDmaWrite || crossing.data == nullptr) return;
+        if (crossing.kind == CrossingKind::kBarWrite) return register_written(crossing);
+        const bool access =
+            crossing.kind == CrossingKind::kDmaWrite || crossing.kind == CrossingKind::kDmaRead;
+        if (!access || crossing.data == nullptr) return;
         last_address_ = crossing.address;
         last_bytes_.assign(crossing.data, crossing.data + crossing.size_bytes);
     }
 
     void written(const Event& event) {
-        if (event.args[0] != last_address_ || event.args[1] != last_bytes_.size()) return;
+        if (!is_last(event)) return;
         auto it = find(event.frame);
         if (it == assembling_.end()) {
             if (assembling_.size() == kFramesAtOnce) assembling_.erase(assembling_.begin());
@@ -40,14 +48,47 @@ public:
     void stored(const Event& event, WireCapture& capture) {
         const auto it = find(event.frame);
         if (it == assembling_.end()) return;
-        capture.add_stored(interface, event.time_ps, event.packet, it->bytes);
+        capture.add_at_host(interface, CaptureDirection::kInbound, event.time_ps, event.packet,
+                            it->bytes);
         assembling_.erase(it);
+    }
+
+    void read(const Event& event, WireCapture& capture) {
+        if (event.args[3] != 0 || !is_last(event)) return;
+        if (event.args[2] == static_cast<std::uint64_t>(DmaKind::kDescriptorFetch)) {
+            for (std::uint32_t q = 0; q < FetchedPackets::kQueues; q++) {
+                const std::uint64_t high = nic_.debug_read(0, r::TDBAH.offset_of(q));
+                fetched_.place_ring(q, high << 32 | nic_.debug_read(0, r::TDBAL.offset_of(q)),
+                                    nic_.debug_read(0, r::TDLEN.offset_of(q)));
+            }
+            (void)fetched_.descriptors(last_address_, last_bytes_);
+        } else {
+            fetched_.data(last_address_, last_bytes_, event.packet);
+        }
+        while (fetched_.take(packet_)) {
+            if (packet_.bytes.empty()) continue;
+            capture.add_at_host(interface, CaptureDirection::kOutbound, event.time_ps,
+                                packet_.identity, packet_.bytes);
+        }
+    }
+
+    void reset() {
+        for (std::uint32_t q = 0; q < FetchedPackets::kQueues; q++) fetched_.restart(q);
     }
 
     const std::string name;
     const std::uint32_t interface;
 
 private:
+    [[nodiscard]] bool is_last(const Event& event) const {
+        return event.args[0] == last_address_ && event.args[1] == last_bytes_.size();
+    }
+    void register_written(const Crossing& crossing) {
+        for (std::uint32_t q = 0; q < FetchedPackets::kQueues; q++) {
+            if (crossing.unit == 0 && crossing.address == r::TDH.offset_of(q)) fetched_.restart(q);
+        }
+    }
+
     struct Assembly {
         std::uint64_t frame;
         std::vector<std::uint8_t> bytes;
@@ -57,6 +98,9 @@ private:
                             [&](const Assembly& a) { return a.frame == frame; });
     }
 
+    const doorbell::Nic& nic_;
+    FetchedPackets fetched_;
+    FetchedPackets::Packet packet_;
     std::uint64_t last_address_ = 0;
     std::vector<std::uint8_t> last_bytes_;
     std::vector<Assembly> assembling_;
@@ -67,35 +111,40 @@ HostCapture::HostCapture(WireCapture& capture, const EventHub& hub)
 
 HostCapture::~HostCapture() = default;
 
-BorderListener& HostCapture::add_nic(const std::string& name) {
-    nics_.push_back(std::make_unique<Nic>(name, capture_.add_host_side(name)));
-    return *nics_.back();
+BorderListener& HostCapture::add_nic(const std::string& name, const doorbell::Nic& nic) {
+    sides_.push_back(std::make_unique<Side>(name, capture_.add_host_side(name), nic));
+    return *sides_.back();
 }
 
-HostCapture::Nic* HostCapture::nic_of(std::uint16_t source) {
+HostCapture::Side* HostCapture::side_of(std::uint16_t source) {
     const std::string& name = hub_.sources().at(source);
-    for (const auto& nic : nics_) {
-        if (nic->name == name) return nic.get();
+    for (const auto& side : sides_) {
+        if (side->name == name) return side.get();
     }
     return nullptr;
 }
 
 void HostCapture::event(const Event& event) {
     const auto type = static_cast<EventType>(event.type);
-    if (type != EventType::kDmaWrite && type != EventType::kFrameStored &&
-        type != EventType::kFrameDrop) {
+    if (type != EventType::kDmaWrite && type != EventType::kDmaCompletion &&
+        type != EventType::kFrameStored && type != EventType::kFrameDrop &&
+        type != EventType::kDeviceReset) {
         return;
     }
-    Nic* nic = nic_of(event.source);
-    if (nic == nullptr) return;
-    if (type == EventType::kFrameStored) {
-        nic->stored(event, capture_);
+    Side* side = side_of(event.source);
+    if (side == nullptr) return;
+    if (type == EventType::kDmaCompletion) {
+        side->read(event, capture_);
+    } else if (type == EventType::kDeviceReset) {
+        side->reset();
+    } else if (type == EventType::kFrameStored) {
+        side->stored(event, capture_);
     } else if (type == EventType::kFrameDrop) {
-        capture_.comment_arrival(nic->name, event.frame,
+        capture_.comment_arrival(side->name, event.frame,
                                  std::string("dropped by the MAC: ") +
                                      drop_reason_name(static_cast<DropReason>(event.args[0])));
     } else if (event.args[2] == static_cast<std::uint64_t>(DmaKind::kRxData)) {
-        nic->written(event);
+        side->written(event);
     }
 }
 

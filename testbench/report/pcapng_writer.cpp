@@ -85,9 +85,11 @@ void PcapngWriter::write(std::uint32_t interface, Picoseconds time_ps, CaptureDi
     store_le32(flags, static_cast<std::uint32_t>(direction) | fcs_bytes << kFlagsFcsLengthShift |
                           (crc_error ? kFlagsCrcError : 0));
     option(kEpbFlags, {reinterpret_cast<const char*>(flags), sizeof flags});
-    std::uint8_t id[8];
-    store_le64(id, packet);
-    option(kEpbPacketId, {reinterpret_cast<const char*>(id), sizeof id});
+    if (packet != 0) {
+        std::uint8_t id[8];
+        store_le64(id, packet);
+        option(kEpbPacketId, {reinterpret_cast<const char*>(id), sizeof id});
+    }
     option(kOptionEnd, {});
     end();
     frames_++;

@@ -16,7 +16,7 @@ enum class CaptureDirection : std::uint8_t { kInbound = 1, kOutbound = 2 };
 
 /// Writes the pcapng format (draft-ietf-opsawg-pcapng): one section, one interface description per
 /// place a frame is seen at, one enhanced packet block per frame with nanoseconds, direction, the
-/// FCS, and the identity of the packet as `epb_packetid`.
+/// FCS, and the identity of the packet, where it has one, as `epb_packetid`.
 class PcapngWriter {
 public:
     PcapngWriter(const std::filesystem::path& path, std::string_view comment);

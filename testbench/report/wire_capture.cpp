@@ -48,7 +48,11 @@ std::uint32_t WireCapture::add_host_side(const std::string& nic_name) {
     const std::string name = nic_name + ".host";
     interface_names_.push_back(name);
     return writer_.add_interface(
-        name, "what " + nic_name + " stored in host memory, at the time the data was there", 0, 0);
+        name,
+        "host memory of " + nic_name +
+            "; in: what it stored, when the data was there; out: what "
+            "it fetched, before its offloads, when the data was on the chip",
+        0, 0);
 }
 
 WireCapture::Record WireCapture::new_record(Picoseconds time_ps) {
@@ -82,13 +86,14 @@ void WireCapture::add(std::uint32_t interface, CaptureDirection direction, const
     push(std::move(record));
 }
 
-void WireCapture::add_stored(std::uint32_t interface, Picoseconds time_ps, std::uint64_t packet,
-                             const std::vector<std::uint8_t>& bytes) {
+void WireCapture::add_at_host(std::uint32_t interface, CaptureDirection direction,
+                              Picoseconds time_ps, std::uint64_t packet,
+                              const std::vector<std::uint8_t>& bytes) {
     write_until(timeline_.now_ps());
     Record record = new_record(time_ps);
     record.packet = packet;
     record.interface = interface;
-    record.direction = CaptureDirection::kInbound;
+    record.direction = direction;
     record.fcs_bytes = 0;
     record.bytes = bytes;
     push(std::move(record));

@@ -25,11 +25,11 @@ public:
     /// One per link; the capture owns it. Before the first frame.
     wire::WireTap& add_link(const std::array<std::string, 2>& end_names, std::uint32_t rate_mbps);
 
-    /// A place for what a NIC stored in host memory. Before the first frame.
+    /// A place for what a NIC stored in host memory and fetched from there. Before the first frame.
     [[nodiscard]] std::uint32_t add_host_side(const std::string& nic_name);
     /// A frame as it lies in host memory, without FCS.
-    void add_stored(std::uint32_t interface, Picoseconds time_ps, std::uint64_t packet,
-                    const std::vector<std::uint8_t>& bytes);
+    void add_at_host(std::uint32_t interface, CaptureDirection direction, Picoseconds time_ps,
+                     std::uint64_t packet, const std::vector<std::uint8_t>& bytes);
     /// Says something about a frame that is arriving at an end of a link at this moment.
     void comment_arrival(const std::string& end_name, std::uint64_t frame_number,
                          std::string comment);
