@@ -370,8 +370,8 @@ class Output(Acceptance):
     def test_capture_all_shows_what_lies_in_host_memory_and_why_frames_were_dropped(self):
         run = self.passes("lossy_wire", "--capture", "all", "--set", "workload.bytes=300000")
         capture = run.folder / "wire.pcapng"
-        stored = self.tshark(capture, "frame.interface_name == \"b.nic0.host\" && frame.p2p_dir == 1",
-                             "frame.number")
+        stored = self.tshark(capture, "frame.interface_name == \"b.nic0.host\" && "
+                             "frame.p2p_dir == 1", "frame.number")
         self.assertEqual(len(stored), run.metric("host.b.nic0.rx.stored_frames"))
         fetched = self.tshark(capture, "frame.interface_name == \"a.nic0.host\" && "
                               "frame.p2p_dir == 0", "frame.number")
