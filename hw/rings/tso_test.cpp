@@ -201,6 +201,50 @@ TEST(Tso, SegmentsIpv6AndUdpAndTaggedPackets) {
     run_one(p, 5000);
 }
 
+// An 802.3 length instead of a type, with LLC and SNAP behind it: it counts what follows it,
+// without padding, and a tag goes before it.
+TEST(Tso, AdjustsThe8023LengthOfSnapPacketsOnly) {
+    constexpr std::uint32_t kHeader = 14 + 8 + 20 + 20;
+    constexpr std::uint32_t kPayload = 1001;
+    constexpr std::uint32_t kMss = 500;
+    for (const bool snap : {false, true}) {
+        for (const bool vlan : {false, true}) {
+            SCOPED_TRACE(snap);
+            RingBench bench;
+            TxDriver driver(bench);
+            bench.set(CTRL_VME, 1);
+            driver.enable();
+            Packet p;
+            p.header_bytes = kHeader;
+            p.payload_bytes = kPayload;
+            p.mss = kMss;
+            p.vlan = vlan;
+            Descriptor context = context_for(p);
+            tx_context::IPCSS.put(context, 22);
+            tx_context::IPCSO.put(context, 32);
+            tx_context::IPCSE.put(context, 41);
+            tx_context::TUCSS.put(context, 42);
+            tx_context::TUCSO.put(context, 58);
+            tx_context::SNAP.put(context, snap ? 1 : 0);
+            Bytes whole(kHeader + kPayload, 0);
+            put16(whole, 12, 0x0123);
+            driver.post(context);
+            driver.post(TxDriver::last(
+                data_for(p, bench.put(whole), static_cast<std::uint32_t>(whole.size()))));
+            driver.doorbell();
+            bench.settle();
+            ASSERT_EQ(bench.wire.sent.size(), 3u);
+            const std::size_t at = vlan ? 16 : 12;
+            for (std::size_t i = 0; i < 3; i++) {
+                const std::uint32_t payload = i < 2 ? kMss : kPayload - 2 * kMss;
+                const std::uint32_t length = snap ? kHeader - 14 + payload : 0x0123;
+                const Bytes& sent = bench.wire.sent[i].bytes;
+                EXPECT_EQ(sent[at] * 256u + sent[at + 1], length) << "segment " << i;
+            }
+        }
+    }
+}
+
 TEST(Tso, AgreesWithTheReferenceHoweverThePacketIsCutIntoBuffers) {
     Prng prng(20);
     for (int round = 0; round < 60; round++) {

@@ -50,6 +50,7 @@ TxContext decode_context(const TxWords& d) {
     context.mss = number(tx_context::MSS, d);
     context.tcp = flag(tx_context::TCP, d);
     context.ipv4 = flag(tx_context::IP, d);
+    context.snap = flag(tx_context::SNAP, d);
     return context;
 }
 

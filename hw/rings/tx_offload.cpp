@@ -51,6 +51,9 @@ std::uint32_t bytes_from(const Body& body, std::uint32_t offset) {
 void fix_headers(const Body& body, const TxContext& context, const TxSegment& segment,
                  const TxOffloadParams& params) {
     const Body header{body.bytes, std::min(body.size, segment.header_bytes)};
+    if (context.snap) {
+        header.put16(ethernet::kTypeOffset, bytes_from(body, ethernet::kHeaderBytes));
+    }
     const std::uint32_t ip_bytes = bytes_from(body, context.ipcss);
     if (context.ipv4) {
         header.put16(context.ipcss + kIpv4Length, ip_bytes);

@@ -19,6 +19,7 @@ struct TxContext {
     std::uint32_t mss = 0;
     bool tcp = false;   ///< Else UDP.
     bool ipv4 = false;  ///< Else IPv6.
+    bool snap = false;  ///< An 802.3 length stands where the type would.
 };
 
 /// What is to be done to a packet on its way out: collected from its descriptors and registers.
