@@ -18,9 +18,8 @@ public:
     /// Posted write; split by the maximum payload and at 4 KiB.
     [[nodiscard]] virtual Picoseconds write_arrival(std::uint64_t address, std::uint32_t size_bytes,
                                                     Picoseconds not_before_ps) = 0;
-    /// Read requests; split by the maximum read request size and at 4 KiB.
-    [[nodiscard]] virtual Picoseconds read_request_arrival(std::uint64_t address,
-                                                           std::uint32_t size_bytes,
+    /// The requests of a read, as many as `read_request_count` says.
+    [[nodiscard]] virtual Picoseconds read_request_arrival(std::uint32_t requests,
                                                            Picoseconds not_before_ps) = 0;
     /// A message without data: INTx assert and deassert.
     [[nodiscard]] virtual Picoseconds message_arrival(Picoseconds not_before_ps) = 0;
@@ -36,7 +35,8 @@ public:
     /// A completion without data: the request failed.
     [[nodiscard]] virtual Picoseconds error_completion_arrival(Picoseconds ready_ps) = 0;
 
-    /// Into how many requests a read is split: the tags that it takes.
+    /// Into how many requests a read is split, by the maximum read request size and at 4 KiB: the
+    /// tags that it takes.
     [[nodiscard]] virtual std::uint32_t read_request_count(std::uint64_t address,
                                                            std::uint32_t size_bytes) const = 0;
 };

@@ -1,7 +1,6 @@
 #include "hw/dma/dma_engine.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 
 #include "hw/base/generated/events.hpp"
@@ -21,23 +20,19 @@ std::uint64_t number(DmaStatus status) {
     return static_cast<std::uint64_t>(status);
 }
 
-std::size_t lowest_tag(std::uint32_t tags) {
-    return static_cast<std::size_t>(__builtin_ctz(tags));
-}
-
 PacketRef about(const DmaRequest& request, std::uint64_t packet) {
     return {packet, request.frame};
 }
 
 }  // namespace
 
-/// A read under way: it lives in the slot of the lowest tag that it took.
+/// A read that has left and that memory has not answered.
 struct DmaEngine::ReadSlot {
     explicit ReadSlot(DmaEngine& engine)
         : ready_task([this, &engine] { engine.read_ready(*this); }) {}
 
     PendingRead pending{};
-    std::uint32_t tags = 0;  ///< One bit per tag.
+    std::uint32_t tags = 0;  ///< That it took.
     DmaStatus status = DmaStatus::kOk;
     Task ready_task;
 };
@@ -50,13 +45,12 @@ DmaEngine::DmaEngine(const DmaParams& params, Timeline& timeline, HostPort& host
       link_(link),
       state_(state),
       events_(events),
-      tag_free_ps_(params.read_tags, 0),
+      tags_(params.read_tags),
       tags_free_task_([this] { pump_reads(); }),
       posted_task_([this] { push_posted_writes(); }) {
-    assert(params.read_tags >= 1 && params.read_tags <= DmaParams::kMaxReadTags);
-    slots_.reserve(params.read_tags);
     for (std::uint32_t i = 0; i < params.read_tags; i++) {
         slots_.push_back(std::make_unique<ReadSlot>(*this));
+        free_slots_.push_back(slots_.back().get());
     }
 }
 
@@ -96,75 +90,44 @@ void DmaEngine::read(const DmaRequest& request, std::uint8_t* target, DmaClient&
     submitted();
     counters_.reads++;
     counters_.read_bytes += request.size_bytes;
-    waiting_.push({request, target, &client});
-    if (waiting_.size() == 1) pump_reads();
-    if (!waiting_.empty()) counters_.tag_waits++;
+    const PendingRead pending{request, target, &client};
+    if (waiting_.empty() && issue(pending)) return;
+    waiting_.push(pending);
+    counters_.tag_waits++;
 }
 
 void DmaEngine::pump_reads() {
-    while (!waiting_.empty() && state_.bus_master) {
-        const std::uint32_t count = tags_of(waiting_.front().request);
-        const std::uint32_t tags = take_tags(count);
-        if (tags == 0) return wake_when_tags_are_free(count);
-        issue(waiting_.pop(), tags);
-    }
+    while (!waiting_.empty() && issue(waiting_.front())) waiting_.drop();
 }
 
-/// A read longer than all tags together takes them all: its later pieces reuse the earlier's.
-std::uint32_t DmaEngine::tags_of(const DmaRequest& request) const {
-    return std::min(link_.read_request_count(request.address, request.size_bytes),
-                    params_.read_tags);
-}
-
-std::uint32_t DmaEngine::take_tags(std::uint32_t count) {
-    const Picoseconds now = timeline_.now_ps();
-    std::uint32_t tags = 0;
-    std::uint32_t found = 0;
-    for (std::uint32_t i = 0; i < params_.read_tags && found < count; i++) {
-        if (tag_free_ps_[i] > now) continue;
-        tags |= 1u << i;
-        found++;
-    }
-    if (found < count) return 0;
-    for (std::uint32_t left = tags; left != 0; left &= left - 1) {
-        tag_free_ps_[lowest_tag(left)] = kNever;
-    }
-    return tags;
-}
-
-void DmaEngine::wake_when_tags_are_free(std::uint32_t count) {
-    // The `count` earliest, in order; a request takes few tags.
-    std::array<Picoseconds, DmaParams::kMaxReadTags> earliest;
-    std::uint32_t found = 0;
-    for (const Picoseconds free_ps : tag_free_ps_) {
-        // kNever: a read that has not met memory yet holds it; its completion looks again.
-        if (free_ps == kNever) continue;
-        std::uint32_t place = found < count ? found++ : count;
-        for (; place > 0 && earliest[place - 1] > free_ps; place--) {
-            if (place < count) earliest[place] = earliest[place - 1];
-        }
-        if (place < count) earliest[place] = free_ps;
-    }
-    if (found < count) return;
-    timeline_.schedule(tags_free_task_, earliest[count - 1]);
-}
-
-void DmaEngine::issue(const PendingRead& pending, std::uint32_t tags) {
+/// False, and nothing done, when the read has to wait.
+bool DmaEngine::issue(const PendingRead& pending) {
+    if (!state_.bus_master) return false;
     const DmaRequest& request = pending.request;
     const Picoseconds now = timeline_.now_ps();
-    ReadSlot& slot = *slots_[lowest_tag(tags)];
+    const std::uint32_t requests = link_.read_request_count(request.address, request.size_bytes);
+    // A read longer than all tags together takes them all: its later pieces reuse the earlier's.
+    const std::uint32_t tags = std::min(requests, params_.read_tags);
+    if (!tags_.take(tags, now)) {
+        // kNever: a read that has not met memory yet holds them; its completion looks again.
+        const Picoseconds free_ps = tags_.free_at(tags);
+        if (free_ps != kNever) timeline_.schedule(tags_free_task_, free_ps);
+        return false;
+    }
+    ReadSlot& slot = *free_slots_.back();
+    free_slots_.pop_back();
     slot.pending = pending;
     slot.tags = tags;
     slot.status = judge(DmaOperation::kRead, request);
 
     events::dma_read(events_, now, about(request, request.packet), request.address,
                      request.size_bytes, number(request.kind), request.tag);
-    const Picoseconds arrival_ps =
-        link_.read_request_arrival(request.address, request.size_bytes, now);
+    const Picoseconds arrival_ps = link_.read_request_arrival(requests, now);
     const Picoseconds ready_ps = slot.status == DmaStatus::kTimeout
                                      ? now + params_.completion_timeout_ps
                                      : link_.memory_ready(arrival_ps);
     timeline_.schedule(slot.ready_task, ready_ps);
+    return true;
 }
 
 void DmaEngine::read_ready(ReadSlot& slot) {
@@ -188,9 +151,8 @@ void DmaEngine::read_ready(ReadSlot& slot) {
     } else if (completion.status == DmaStatus::kUnsupportedRequest) {
         completion.done_ps = link_.error_completion_arrival(now);
     }
-    for (std::uint32_t left = slot.tags; left != 0; left &= left - 1) {
-        tag_free_ps_[lowest_tag(left)] = completion.done_ps;
-    }
+    tags_.give_back(slot.tags, completion.done_ps);
+    free_slots_.push_back(&slot);
     outstanding_--;
     count(completion.status);
     events::dma_completion(events_, completion.done_ps, about(request, completion.packet),
@@ -280,7 +242,7 @@ void DmaEngine::push_posted_writes() {
     std::uint32_t entries = posted_.size();
     const std::uint32_t epoch = epoch_;
     while (epoch == epoch_ && entries-- > 0 && posted_.front().arrival_ps <= now) {
-        if (--bursts_.front().entries == 0) (void)bursts_.pop();
+        if (--bursts_.front().entries == 0) bursts_.drop();
         deliver(posted_.pop());
     }
     delivering_ = false;
@@ -327,8 +289,12 @@ void DmaEngine::reset() {
     bursts_.clear();
     timeline_.cancel(tags_free_task_);
     timeline_.cancel(posted_task_);
-    for (const std::unique_ptr<ReadSlot>& slot : slots_) timeline_.cancel(slot->ready_task);
-    std::fill(tag_free_ps_.begin(), tag_free_ps_.end(), 0);
+    tags_.reset();
+    free_slots_.clear();
+    for (const std::unique_ptr<ReadSlot>& slot : slots_) {
+        timeline_.cancel(slot->ready_task);
+        free_slots_.push_back(slot.get());
+    }
     // A forgotten change of INTA would leave the host with a line that nobody ever releases.
     if (pin_delivered_ != pin_requested_) {
         post({{}, nullptr, nullptr, pin_requested_ ? 1u : 0u, PostedKind::kPin, DmaStatus::kOk},

@@ -13,12 +13,13 @@
 #include "hw/base/pcie_port.hpp"
 #include "hw/base/timeline.hpp"
 #include "hw/dma/request_ring.hpp"
+#include "hw/dma/tag_pool.hpp"
 
 namespace doorbell {
 
 struct DmaParams {
     /// Tags are 5 bits of a request (extended tags are not enabled).
-    static constexpr std::uint32_t kMaxReadTags = 32;
+    static constexpr std::uint32_t kMaxReadTags = TagPool::kMaximum;
     /// Outstanding read requests (TCTL.MULR). Each MRRS piece of a read takes one: 8 keep two full
     /// frames of three pieces under way, and a descriptor fetch of each direction besides, which
     /// covers the latency of a Gen1 x1 link (spec section 12: multiple outstanding reads).
@@ -100,10 +101,7 @@ private:
     struct ReadSlot;
 
     void pump_reads();
-    [[nodiscard]] std::uint32_t tags_of(const DmaRequest& request) const;
-    [[nodiscard]] std::uint32_t take_tags(std::uint32_t count);
-    void wake_when_tags_are_free(std::uint32_t count);
-    void issue(const PendingRead& pending, std::uint32_t tags);
+    [[nodiscard]] bool issue(const PendingRead& pending);
     void read_ready(ReadSlot& slot);
 
     void issue(const HeldWrite& write);
@@ -124,8 +122,9 @@ private:
     DmaFaultHook* fault_hook_ = nullptr;
 
     RequestRing<PendingRead> waiting_;
-    std::vector<std::unique_ptr<ReadSlot>> slots_;  ///< One per tag, made once.
-    std::vector<Picoseconds> tag_free_ps_;  ///< Last completion here; kNever: none sent yet.
+    std::vector<std::unique_ptr<ReadSlot>> slots_;  ///< As many as tags, made once.
+    std::vector<ReadSlot*> free_slots_;
+    TagPool tags_;
     Task tags_free_task_;
 
     RequestRing<HeldWrite> held_;

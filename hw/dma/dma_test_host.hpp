@@ -57,9 +57,8 @@ public:
                               Picoseconds not_before_ps) override {
         return reserve(up_busy_ps, 20 + size_bytes, not_before_ps);
     }
-    Picoseconds read_request_arrival(std::uint64_t address, std::uint32_t size_bytes,
-                                     Picoseconds not_before_ps) override {
-        return reserve(up_busy_ps, 20 * read_request_count(address, size_bytes), not_before_ps);
+    Picoseconds read_request_arrival(std::uint32_t requests, Picoseconds not_before_ps) override {
+        return reserve(up_busy_ps, 20 * requests, not_before_ps);
     }
     Picoseconds message_arrival(Picoseconds not_before_ps) override {
         return reserve(up_busy_ps, 20, not_before_ps);

@@ -34,11 +34,15 @@ public:
         size_++;
     }
     T pop() {
+        T value = front();
+        drop();
+        return value;
+    }
+    /// Forgets the front.
+    void drop() {
         assert(size_ > 0);
-        T value = slots_[first_];
         first_ = wrap(first_ + 1);
         size_--;
-        return value;
     }
     void clear() { size_ = 0; }
 

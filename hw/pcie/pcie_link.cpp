@@ -42,8 +42,9 @@ void for_each_page(std::uint64_t address, std::uint32_t size_bytes, Piece&& piec
     } while (size_bytes > 0);
 }
 
+/// Every limit is a power of two (7.5.3.4): this is asked for each request, and a shift is cheap.
 std::uint32_t pieces_of(std::uint32_t bytes, std::uint32_t limit) {
-    return bytes == 0 ? 1 : (bytes + limit - 1) / limit;
+    return bytes == 0 ? 1 : (bytes + limit - 1) >> __builtin_ctz(limit);
 }
 
 Pieces split_request(std::uint64_t address, std::uint32_t size_bytes, std::uint32_t limit) {
@@ -59,7 +60,7 @@ Pieces split_request(std::uint64_t address, std::uint32_t size_bytes, std::uint3
 /// a multiple of the RCB: an unaligned read gets a short first completion (2.3.1.1).
 std::uint64_t completions_of(std::uint64_t address, std::uint32_t bytes, std::uint32_t limit,
                              std::uint32_t boundary) {
-    const std::uint32_t lead = static_cast<std::uint32_t>(address % boundary);
+    const std::uint32_t lead = static_cast<std::uint32_t>(address) & (boundary - 1);
     const std::uint32_t first = limit - lead;
     if (bytes <= first) return 1;
     return 1 + pieces_of(bytes - first, limit);
@@ -87,6 +88,8 @@ std::uint64_t ps_per_byte_q16(const PcieLinkParams& params) {
 PcieLink::PcieLink(const PcieLinkParams& params, std::uint64_t seed)
     : params_(params), prng_(seed), ps_per_byte_q16_(ps_per_byte_q16(params)) {
     assert(is_power_of_two(params.read_completion_boundary_bytes));
+    assert(params.completion_payload_bytes == 0 ||
+           is_power_of_two(params.completion_payload_bytes));
     set_limits(params.max_payload_bytes, params.max_read_request_bytes);
 }
 
@@ -119,9 +122,8 @@ Picoseconds PcieLink::write_arrival(std::uint64_t address, std::uint32_t size_by
                    pieces.tlps * params_.request_overhead_bytes + pieces.data_bytes, not_before_ps);
 }
 
-Picoseconds PcieLink::read_request_arrival(std::uint64_t address, std::uint32_t size_bytes,
-                                           Picoseconds not_before_ps) {
-    const std::uint64_t tlps = read_request_count(address, size_bytes);
+Picoseconds PcieLink::read_request_arrival(std::uint32_t requests, Picoseconds not_before_ps) {
+    const std::uint64_t tlps = requests;
     return reserve(upstream_, tlps, tlps * params_.request_overhead_bytes, not_before_ps);
 }
 

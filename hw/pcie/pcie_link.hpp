@@ -50,7 +50,7 @@ public:
     // ---------------------------------------------------------------------------------
     [[nodiscard]] Picoseconds write_arrival(std::uint64_t address, std::uint32_t size_bytes,
                                             Picoseconds not_before_ps) override;
-    [[nodiscard]] Picoseconds read_request_arrival(std::uint64_t address, std::uint32_t size_bytes,
+    [[nodiscard]] Picoseconds read_request_arrival(std::uint32_t requests,
                                                    Picoseconds not_before_ps) override;
     [[nodiscard]] Picoseconds message_arrival(Picoseconds not_before_ps) override;
     /// The answer to a register read, with `size_bytes` of data: behind the writes sent before it.

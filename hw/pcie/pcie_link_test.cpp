@@ -74,7 +74,7 @@ TEST(PcieLink, ReadRequestsShareTheUpstreamDirectionWithWrites) {
         PcieLink link(gen3_x8());
         Picoseconds up_ps = 0, down_ps = 0;
         for (std::uint32_t i = 0; i < kTransfers; i++) {
-            up_ps = link.read_request_arrival(kBuffer, row.size - 4, 0);
+            up_ps = link.read_request_arrival(link.read_request_count(kBuffer, row.size - 4), 0);
             up_ps = link.write_arrival(kBuffer, row.size - 4, 0);
             down_ps = link.completion_arrival(kBuffer, row.size - 4, 0);
         }
@@ -87,7 +87,7 @@ TEST(PcieLink, ReadRequestsShareTheUpstreamDirectionWithWrites) {
 
 TEST(PcieLink, AnIdleReadOf64BytesTakesTheMeasuredMedianOf600Nanoseconds) {
     PcieLink link(gen3_x8());
-    const Picoseconds ready = link.memory_ready(link.read_request_arrival(kBuffer, 64, 0));
+    const Picoseconds ready = link.memory_ready(link.read_request_arrival(1, 0));
     const Picoseconds done = link.completion_arrival(kBuffer, 64, ready);
     EXPECT_NEAR(static_cast<double>(done), 600e3, 6e3);
 }
@@ -241,7 +241,7 @@ TEST(PcieLink, FunctionalModeTakesNoTimeButStillCounts) {
     params.enabled = false;
     PcieLink link(params);
     EXPECT_EQ(link.write_arrival(0x10000, 1514, 77), 77u);
-    EXPECT_EQ(link.memory_ready(link.read_request_arrival(0x10000, 1514, 78)), 78u);
+    EXPECT_EQ(link.memory_ready(link.read_request_arrival(3, 78)), 78u);
     EXPECT_EQ(link.completion_arrival(0x10000, 1514, 79), 79u);
     EXPECT_EQ(link.register_read_ready(80), 80u);
     EXPECT_EQ(link.register_completion_arrival(4, 80), 80u);
