@@ -172,19 +172,25 @@ void DmaEngine::write(const DmaRequest& request, const std::uint8_t* source, Dma
     counters_.write_bytes += request.size_bytes;
     if (!state_.bus_master) return held_.push({request, source, &client});
     release_held_writes();
-    issue({request, source, &client});
+    issue(request, source, client);
 }
 
-void DmaEngine::issue(const HeldWrite& write) {
-    const DmaRequest& request = write.request;
+void DmaEngine::issue(const DmaRequest& request, const std::uint8_t* source, DmaClient& client) {
     const DmaStatus status = judge(DmaOperation::kWrite, request);
-    const Picoseconds arrival_ps =
-        link_.write_arrival(request.address, request.size_bytes, timeline_.now_ps());
-    post({request, write.source, write.client, 0, PostedKind::kWrite, status}, arrival_ps);
+    Posted& entry =
+        post(PostedKind::kWrite,
+             link_.write_arrival(request.address, request.size_bytes, timeline_.now_ps()));
+    entry.request = request;
+    entry.source = source;
+    entry.client = &client;
+    entry.status = status;
 }
 
 void DmaEngine::release_held_writes() {
-    while (!held_.empty() && state_.bus_master) issue(held_.pop());
+    while (!held_.empty() && state_.bus_master) {
+        const HeldWrite write = held_.pop();
+        issue(write.request, write.source, *write.client);
+    }
 }
 
 void DmaEngine::message(std::uint64_t address, std::uint32_t data) {
@@ -202,34 +208,44 @@ void DmaEngine::message(std::uint64_t address, std::uint32_t data) {
     const DmaStatus status = judge(DmaOperation::kMessage, request);
     submitted();
     counters_.messages++;
-    const Picoseconds arrival_ps = link_.write_arrival(address, kMessageBytes, timeline_.now_ps());
-    post({request, nullptr, nullptr, data, PostedKind::kMessage, status}, arrival_ps);
+    Posted& entry =
+        post(PostedKind::kMessage, link_.write_arrival(address, kMessageBytes, timeline_.now_ps()));
+    entry.request = request;
+    entry.client = nullptr;
+    entry.data = data;
+    entry.status = status;
 }
 
 // INTx messages are not memory requests: they leave whatever Command.BME says.
 void DmaEngine::interrupt_pin(bool asserted) {
     if (asserted == pin_requested_) return;
     pin_requested_ = asserted;
-    post({{}, nullptr, nullptr, asserted ? 1u : 0u, PostedKind::kPin, DmaStatus::kOk},
-         link_.message_arrival(timeline_.now_ps()));
+    post(PostedKind::kPin, link_.message_arrival(timeline_.now_ps())).data = asserted ? 1 : 0;
 }
 
-void DmaEngine::post(const Posted& entry, Picoseconds arrival_ps) {
-    const Picoseconds now = timeline_.now_ps();
+/// A new last entry of the posted queue, for the caller to fill in.
+DmaEngine::Posted& DmaEngine::post(PostedKind kind, Picoseconds arrival_ps) {
     last_visible_ps_ = std::max(last_visible_ps_, arrival_ps);
-    posted_.push(entry);
-    posted_.back().arrival_ps = last_visible_ps_;
-    const bool joins =
-        params_.coalesce_posted_writes && !bursts_.empty() && bursts_.back().submitted_ps == now;
-    if (joins) {
-        bursts_.back().visible_ps = last_visible_ps_;
-        bursts_.back().entries++;
-    } else {
-        bursts_.push({now, last_visible_ps_, 1});
-    }
-    if (bursts_.size() == 1 && !delivering_) {
-        timeline_.schedule(posted_task_, bursts_.front().visible_ps);
-    }
+    Posted& entry = posted_.push();
+    entry.kind = kind;
+    entry.submitted_ps = timeline_.now_ps();
+    entry.arrival_ps = last_visible_ps_;
+    const bool in_first_burst = posted_.size() == 1 || joins(entry, posted_.front());
+    if (in_first_burst && !delivering_) timeline_.schedule(posted_task_, entry.arrival_ps);
+    return entry;
+}
+
+/// Whether both become visible together: submitted at one instant.
+bool DmaEngine::joins(const Posted& entry, const Posted& burst) const {
+    return params_.coalesce_posted_writes && entry.submitted_ps == burst.submitted_ps;
+}
+
+/// When the last entry of the oldest burst has arrived. Bursts are short: data of a frame, its
+/// descriptor, an interrupt.
+Picoseconds DmaEngine::first_burst_visible_ps() const {
+    std::uint32_t last = 0;
+    while (last + 1 < posted_.size() && joins(posted_.at(last + 1), posted_.front())) last++;
+    return posted_.at(last).arrival_ps;
 }
 
 // Due with the last entry of a burst, or earlier when something pushes what has arrived by then.
@@ -242,12 +258,11 @@ void DmaEngine::push_posted_writes() {
     std::uint32_t entries = posted_.size();
     const std::uint32_t epoch = epoch_;
     while (epoch == epoch_ && entries-- > 0 && posted_.front().arrival_ps <= now) {
-        if (--bursts_.front().entries == 0) bursts_.drop();
         deliver(posted_.pop());
     }
     delivering_ = false;
-    if (bursts_.empty()) return timeline_.cancel(posted_task_);
-    const Picoseconds due_ps = std::max(now, bursts_.front().visible_ps);
+    if (posted_.empty()) return timeline_.cancel(posted_task_);
+    const Picoseconds due_ps = std::max(now, first_burst_visible_ps());
     if (!posted_task_.scheduled() || posted_task_.due_ps() != due_ps) {
         timeline_.schedule(posted_task_, due_ps);
     }
@@ -286,7 +301,6 @@ void DmaEngine::reset() {
     waiting_.clear();
     held_.clear();
     posted_.clear();
-    bursts_.clear();
     timeline_.cancel(tags_free_task_);
     timeline_.cancel(posted_task_);
     tags_.reset();
@@ -297,8 +311,8 @@ void DmaEngine::reset() {
     }
     // A forgotten change of INTA would leave the host with a line that nobody ever releases.
     if (pin_delivered_ != pin_requested_) {
-        post({{}, nullptr, nullptr, pin_requested_ ? 1u : 0u, PostedKind::kPin, DmaStatus::kOk},
-             link_.message_arrival(timeline_.now_ps()));
+        post(PostedKind::kPin, link_.message_arrival(timeline_.now_ps())).data =
+            pin_requested_ ? 1 : 0;
     }
 }
 

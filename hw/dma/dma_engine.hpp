@@ -85,13 +85,8 @@ private:
         std::uint32_t data;  ///< Of a message; of a pin change its level.
         PostedKind kind;
         DmaStatus status;  ///< Decided on submission: another than kOk moves nothing.
-        Picoseconds arrival_ps = 0;
-    };
-    /// Posted entries that become visible together.
-    struct Burst {
         Picoseconds submitted_ps;
-        Picoseconds visible_ps;
-        std::uint32_t entries;
+        Picoseconds arrival_ps;
     };
     struct HeldWrite {
         DmaRequest request;
@@ -104,9 +99,11 @@ private:
     [[nodiscard]] bool issue(const PendingRead& pending);
     void read_ready(ReadSlot& slot);
 
-    void issue(const HeldWrite& write);
+    void issue(const DmaRequest& request, const std::uint8_t* source, DmaClient& client);
     void release_held_writes();
-    void post(const Posted& entry, Picoseconds arrival_ps);
+    Posted& post(PostedKind kind, Picoseconds arrival_ps);
+    [[nodiscard]] bool joins(const Posted& entry, const Posted& burst) const;
+    [[nodiscard]] Picoseconds first_burst_visible_ps() const;
     void deliver(const Posted& entry);
 
     [[nodiscard]] DmaStatus judge(DmaOperation operation, const DmaRequest& request);
@@ -129,7 +126,6 @@ private:
 
     RequestRing<HeldWrite> held_;
     RequestRing<Posted> posted_;
-    RequestRing<Burst> bursts_;
     Picoseconds last_visible_ps_ = 0;
     bool delivering_ = false;
     Task posted_task_;

@@ -24,14 +24,17 @@ public:
         assert(size_ > 0);
         return slots_[first_];
     }
-    [[nodiscard]] T& back() {
-        assert(size_ > 0);
-        return slots_[wrap(first_ + size_ - 1)];
+    [[nodiscard]] const T& front() const { return at(0); }
+    /// The entry `age` places behind the front.
+    [[nodiscard]] const T& at(std::uint32_t age) const {
+        assert(age < size_);
+        return slots_[wrap(first_ + age)];
     }
-    void push(const T& value) {
+    void push(const T& value) { push() = value; }
+    /// A new last entry to be filled in: it holds what its place held before.
+    T& push() {
         if (size_ == slots_.size()) grow();
-        slots_[wrap(first_ + size_)] = value;
-        size_++;
+        return slots_[wrap(first_ + size_++)];
     }
     T pop() {
         T value = front();
