@@ -2,12 +2,13 @@
  * application. */
 #include <string.h>
 
-#include "guest_stack/apps/app.h"
+#include "guest_stack/apps/exchange.h"
 
 #define ICMP_HEADER 8u
 #define ICMP_ECHO_REPLY 0u
 #define ICMP_ECHO 8u
 #define MAX_PAYLOAD 65507u
+#define MAX_PACKET (MAX_PAYLOAD + 60u) /* with the longest IP header */
 
 /* RFC 1071; an application of a raw socket computes its own. */
 static uint16_t checksum(const uint8_t* data, size_t size) {
@@ -24,83 +25,46 @@ static uint16_t checksum(const uint8_t* data, size_t size) {
     return (uint16_t)~sum;
 }
 
-struct ping {
-    struct app* app;
-    int fd;
-    struct socket_address to;
-    uint64_t size, timeout_ps;
-    uint16_t identifier;
-    uint8_t* request;
-    uint8_t* answer;
-};
+static uint16_t identifier(const struct app* app) {
+    return (uint16_t)(0x4242 + app->index);
+}
 
-static void make_request(const struct ping* ping, uint16_t sequence) {
-    uint8_t* icmp = ping->request;
+static void make_request(struct exchange* exchange, uint64_t number) {
+    uint8_t* icmp = exchange->question;
+    const uint16_t id = identifier(exchange->app);
+    const uint16_t sequence = (uint16_t)number;
     icmp[0] = ICMP_ECHO;
     icmp[1] = 0;
     icmp[2] = icmp[3] = 0;
-    icmp[4] = (uint8_t)(ping->identifier >> 8);
-    icmp[5] = (uint8_t)ping->identifier;
+    icmp[4] = (uint8_t)(id >> 8);
+    icmp[5] = (uint8_t)id;
     icmp[6] = (uint8_t)(sequence >> 8);
     icmp[7] = (uint8_t)sequence;
-    for (uint64_t i = 0; i < ping->size; ++i) {
-        icmp[ICMP_HEADER + i] = (uint8_t)(sequence + i);
+    for (size_t i = ICMP_HEADER; i < exchange->question_bytes; ++i) {
+        icmp[i] = (uint8_t)(sequence + i - ICMP_HEADER);
     }
-    const uint16_t sum = checksum(icmp, ICMP_HEADER + ping->size);
+    const uint16_t sum = checksum(icmp, exchange->question_bytes);
     icmp[2] = (uint8_t)(sum >> 8);
     icmp[3] = (uint8_t)sum;
 }
 
 /* A raw socket gets the IP header as well, and every ICMP message. */
-static const uint8_t* echo_reply(const struct ping* ping, int64_t got) {
-    const int64_t ip_bytes = got > 0 ? (ping->answer[0] & 15) * 4 : 0;
+static enum answer judge_reply(const struct exchange* exchange, uint64_t number, int64_t got) {
+    (void)number; /* the request holds it */
+    const int64_t ip_bytes = got > 0 ? (exchange->answer[0] & 15) * 4 : 0;
     if (got < ip_bytes + (int64_t)ICMP_HEADER) {
-        return NULL;
+        return ANSWER_OTHER;
     }
-    const uint8_t* icmp = ping->answer + ip_bytes;
-    return icmp[0] == ICMP_ECHO_REPLY && memcmp(icmp + 4, ping->request + 4, 4) == 0 ? icmp : NULL;
-}
-
-static int one_ping(struct ping* ping, uint16_t sequence) {
-    struct app* app = ping->app;
-    make_request(ping, sequence);
-    const uint64_t start_ps = kernel_now();
-    const size_t bytes = ICMP_HEADER + ping->size;
-    const int64_t sent = syscall_sendto(ping->fd, ping->request, bytes, ping->to);
-    if (sent < 0) {
-        ++app->lost;
-        return 0;
+    const uint8_t* icmp = exchange->answer + ip_bytes;
+    if (icmp[0] != ICMP_ECHO_REPLY || memcmp(icmp + 4, exchange->question + 4, 4) != 0) {
+        return ANSWER_OTHER;
     }
-    for (;;) {
-        const uint64_t waited_ps = kernel_now() - start_ps;
-        if (waited_ps >= ping->timeout_ps) {
-            ++app->lost;
-            return 0;
-        }
-        const uint64_t left_ms = (ping->timeout_ps - waited_ps + PS_PER_MS - 1) / PS_PER_MS;
-        (void)syscall_setsockopt(ping->fd, OPTION_RECEIVE_TIMEOUT, (uint32_t)left_ms);
-        const int64_t got = syscall_recvfrom(ping->fd, ping->answer, MAX_PAYLOAD + 60, NULL);
-        if (got == -EAGAIN) {
-            continue;
-        }
-        if (got < 0) {
-            return app_fail(app, "recvfrom", got);
-        }
-        const uint8_t* icmp = echo_reply(ping, got);
-        if (icmp == NULL) {
-            continue;
-        }
-        const size_t answered = (size_t)(ping->answer + got - icmp);
-        if (answered != bytes ||
-            memcmp(icmp + ICMP_HEADER, ping->request + ICMP_HEADER, (size_t)ping->size) != 0) {
-            ++app->errors;
-            return 0;
-        }
-        latency_add(app->latency, (kernel_now() - start_ps) / PS_PER_NS);
-        ++app->operations;
-        app->bytes += ping->size;
-        return 0;
-    }
+    const size_t bytes = exchange->question_bytes;
+    return (size_t)(got - ip_bytes) == bytes &&
+                   memcmp(icmp + ICMP_HEADER, exchange->question + ICMP_HEADER,
+                          bytes - ICMP_HEADER) == 0
+               ? ANSWER_RIGHT
+               : ANSWER_WRONG;
 }
 
 struct ping_arguments {
@@ -131,34 +95,25 @@ static bool check(const void* arguments, const struct guest_config* config, uint
 
 static int run(struct app* app) {
     const struct ping_arguments* given = app->arguments;
-    struct ping ping = {.app = app,
-                        .to = {given->to, 0},
-                        .size = given->size,
-                        .timeout_ps = given->timeout_ms * PS_PER_MS,
-                        .identifier = (uint16_t)(0x4242 + app->index)};
-    (void)app_latency(app);
-    ping.fd = syscall_socket(SOCKET_ICMP);
-    if (ping.fd < 0) {
-        return app_fail(app, "socket", ping.fd);
+    const int fd = syscall_socket(SOCKET_ICMP);
+    if (fd < 0) {
+        return app_fail(app, "socket", fd);
     }
-    ping.request = app_alloc(app, ICMP_HEADER + ping.size);
-    ping.answer = app_alloc(app, MAX_PAYLOAD + 60);
-    int result = 0;
-    for (uint64_t i = 1; result == 0 && i <= given->count; ++i) {
-        const uint64_t next_ps = kernel_now() + given->interval_us * PS_PER_US;
-        result = one_ping(&ping, (uint16_t)i);
-        if (i < given->count && next_ps > kernel_now()) {
-            thread_sleep_until(next_ps);
-        }
-    }
-    (void)syscall_close(ping.fd);
-    if (result == 0 && (app->errors != 0 || app->lost > given->max_lost || app->operations == 0)) {
-        app_log(app, GUEST_LOG_ERROR, "%llu answered, %llu lost, %llu wrong",
-                (unsigned long long)app->operations, (unsigned long long)app->lost,
-                (unsigned long long)app->errors);
-        result = -EPROTO;
-    }
-    return result;
+    struct exchange exchange = {.app = app,
+                                .fd = fd,
+                                .to = {given->to, 0},
+                                .question = app_alloc(app, ICMP_HEADER + given->size),
+                                .question_bytes = ICMP_HEADER + given->size,
+                                .answer = app_alloc(app, MAX_PACKET),
+                                .answer_room = MAX_PACKET,
+                                .payload_bytes = given->size,
+                                .count = given->count,
+                                .interval_us = given->interval_us,
+                                .timeout_ms = given->timeout_ms,
+                                .max_lost = given->max_lost,
+                                .ask = make_request,
+                                .judge = judge_reply};
+    return exchange_run(&exchange);
 }
 
 const struct app_type kPing = {"ping",

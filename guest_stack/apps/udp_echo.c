@@ -1,8 +1,6 @@
 /* UDP echo: the client numbers its datagrams, so that loss, duplicates and late answers are told
  * apart. */
-#include <string.h>
-
-#include "guest_stack/apps/app.h"
+#include "guest_stack/apps/exchange.h"
 
 #define MAX_DATAGRAM 65507u
 #define UDP_HEADER 8u
@@ -70,70 +68,27 @@ static int run_server(struct app* app) {
     return result;
 }
 
-struct echo {
-    struct app* app;
-    int fd;
-    struct socket_address to;
-    uint64_t size, timeout_ps;
-    uint8_t* data;
-};
-
-static void fill(const struct echo* echo, uint64_t number) {
-    put_number(echo->data, number);
-    for (uint64_t i = ECHO_HEADER; i < echo->size; ++i) {
-        echo->data[i] = (uint8_t)(number + i);
+static void make_datagram(struct exchange* exchange, uint64_t number) {
+    put_number(exchange->question, number);
+    for (size_t i = ECHO_HEADER; i < exchange->question_bytes; ++i) {
+        exchange->question[i] = (uint8_t)(number + i);
     }
 }
 
-static bool is_answer(const struct echo* echo, int64_t got, uint64_t number) {
-    if (got != (int64_t)echo->size) {
-        return false;
+static enum answer judge_echo(const struct exchange* exchange, uint64_t number, int64_t got) {
+    const uint8_t* data = exchange->answer;
+    if (got >= (int64_t)ECHO_HEADER && get_number(data) < number) {
+        return ANSWER_OTHER; /* a duplicate, or an answer that had been given up */
     }
-    for (uint64_t i = ECHO_HEADER; i < echo->size; ++i) {
-        if (echo->data[i] != (uint8_t)(number + i)) {
-            return false;
+    if (got != (int64_t)exchange->question_bytes) {
+        return ANSWER_WRONG;
+    }
+    for (size_t i = ECHO_HEADER; i < (size_t)got; ++i) {
+        if (data[i] != (uint8_t)(number + i)) {
+            return ANSWER_WRONG;
         }
     }
-    return true;
-}
-
-static int one_echo(struct echo* echo, uint64_t number) {
-    struct app* app = echo->app;
-    fill(echo, number);
-    const uint64_t start_ps = kernel_now();
-    const int64_t sent = syscall_sendto(echo->fd, echo->data, echo->size, echo->to);
-    if (sent < 0) {
-        ++app->lost;
-        return 0;
-    }
-    for (;;) {
-        const uint64_t waited_ps = kernel_now() - start_ps;
-        if (waited_ps >= echo->timeout_ps) {
-            ++app->lost;
-            return 0;
-        }
-        const uint64_t left_ms = (echo->timeout_ps - waited_ps + PS_PER_MS - 1) / PS_PER_MS;
-        (void)syscall_setsockopt(echo->fd, OPTION_RECEIVE_TIMEOUT, (uint32_t)left_ms);
-        const int64_t got = syscall_recvfrom(echo->fd, echo->data, MAX_DATAGRAM, NULL);
-        if (got == -EAGAIN) {
-            continue;
-        }
-        if (got < 0) {
-            return app_fail(app, "recvfrom", got);
-        }
-        const uint64_t answered = got >= (int64_t)ECHO_HEADER ? get_number(echo->data) : number;
-        if (answered < number) {
-            continue; /* a duplicate, or an answer that had been given up */
-        }
-        if (!is_answer(echo, got, number)) {
-            ++app->errors;
-            return 0;
-        }
-        latency_add(app->latency, (kernel_now() - start_ps) / PS_PER_NS);
-        ++app->operations;
-        app->bytes += echo->size;
-        return 0;
-    }
+    return ANSWER_RIGHT;
 }
 
 struct client_arguments {
@@ -166,34 +121,26 @@ static bool check_client(const void* arguments, const struct guest_config* confi
 
 static int run_client(struct app* app) {
     const struct client_arguments* given = app->arguments;
-    const uint64_t count = given->count;
-    const uint64_t interval_us = given->interval_us;
-    struct echo echo = {.app = app,
-                        .to = given->to,
-                        .size = given->size,
-                        .timeout_ps = given->timeout_ms * PS_PER_MS};
-    (void)app_latency(app);
-    echo.fd = syscall_socket(SOCKET_UDP);
-    if (echo.fd < 0) {
-        return app_fail(app, "socket", echo.fd);
+    const int fd = syscall_socket(SOCKET_UDP);
+    if (fd < 0) {
+        return app_fail(app, "socket", fd);
     }
-    echo.data = app_alloc(app, MAX_DATAGRAM);
-    int result = 0;
-    for (uint64_t number = 1; result == 0 && number <= count; ++number) {
-        const uint64_t next_ps = kernel_now() + interval_us * PS_PER_US;
-        result = one_echo(&echo, number);
-        if (interval_us != 0 && number < count && next_ps > kernel_now()) {
-            thread_sleep_until(next_ps);
-        }
-    }
-    (void)syscall_close(echo.fd);
-    if (result == 0 && (app->errors != 0 || app->lost > given->max_lost || app->operations == 0)) {
-        app_log(app, GUEST_LOG_ERROR, "%llu answered, %llu lost, %llu wrong",
-                (unsigned long long)app->operations, (unsigned long long)app->lost,
-                (unsigned long long)app->errors);
-        result = -EPROTO;
-    }
-    return result;
+    uint8_t* data = app_alloc(app, MAX_DATAGRAM);
+    struct exchange exchange = {.app = app,
+                                .fd = fd,
+                                .to = given->to,
+                                .question = data,
+                                .question_bytes = given->size,
+                                .answer = data,
+                                .answer_room = MAX_DATAGRAM,
+                                .payload_bytes = given->size,
+                                .count = given->count,
+                                .interval_us = given->interval_us,
+                                .timeout_ms = given->timeout_ms,
+                                .max_lost = given->max_lost,
+                                .ask = make_datagram,
+                                .judge = judge_echo};
+    return exchange_run(&exchange);
 }
 
 const struct app_type kUdpEchoServer = {
