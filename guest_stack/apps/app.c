@@ -1,11 +1,14 @@
 #include "guest_stack/apps/app.h"
 
 #include <lwip/opt.h>
+#include <lwip/prot/ethernet.h>
 #include <lwip/prot/ip4.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "guest_stack/kernel/settings.h"
 
 void app_log(const struct app* app, int level, const char* format, ...) {
     char text[400];
@@ -90,31 +93,65 @@ bool app_check_nic(uint64_t nic, uint32_t nic_count, struct app_demand* unmet) {
     return false;
 }
 
+/* Fragments have a multiple of 8 bytes (RFC 791), lwIP's last one no more than the others. What
+ * lwIP limits is the buffers they wait in, and a frame longer than the NIC's takes several. */
+static uint64_t most_collected(uint32_t mtu_bytes, uint32_t buffer_bytes) {
+    const uint32_t headers = SIZEOF_ETH_HDR + IP_HLEN;
+    const uint32_t whole = (mtu_bytes - IP_HLEN) & ~7u;
+    const uint32_t buffers = (headers + whole + buffer_bytes - 1) / buffer_bytes;
+    const uint32_t count = IP_REASS_MAX_PBUFS / buffers;
+    const uint32_t left = IP_REASS_MAX_PBUFS % buffers;
+    return (uint64_t)count * whole + (left != 0 ? left * buffer_bytes - headers : 0);
+}
+
+/* Of a rest that fits the MTU, but no multiple of 8, lwIP sends the multiple as the last fragment,
+ * and then what is over (ip4_frag, 2.1.3): so much of such a datagram. */
+static uint32_t bytes_behind_end(uint32_t mtu_bytes, uint64_t payload_bytes) {
+    const uint32_t last = mtu_bytes - IP_HLEN;
+    const uint32_t over = (uint32_t)(payload_bytes % (last & ~7u));
+    return payload_bytes > last && over <= (last & 7u) ? over : 0;
+}
+
 bool app_check_datagram(uint32_t to, uint64_t payload_bytes, uint64_t size,
                         const struct guest_config* config, struct app_demand* unmet) {
-    uint32_t mtu = 0;
+    const struct guest_interface* best = NULL;
+    uint64_t most = 0;
     for (uint32_t i = 0; i < config->interface_count; ++i) {
         const struct guest_interface* interface = &config->interfaces[i];
-        if (interface->address == to) {
-            return true; /* stays inside */
+        const uint64_t collected =
+            most_collected(interface->mtu_bytes, settings_nic(interface->nic)->rx_buffer_bytes);
+        if (interface->address == to || /* stays inside */
+            (payload_bytes <= collected &&
+             bytes_behind_end(interface->mtu_bytes, payload_bytes) == 0)) {
+            return true;
         }
-        mtu = interface->mtu_bytes > mtu ? interface->mtu_bytes : mtu;
+        if (collected > most) {
+            most = collected;
+            best = interface;
+        }
     }
-    if (mtu <= IP_HLEN) {
+    if (best == NULL) {
         return true; /* no way out: that shows by itself */
     }
-    /* All fragments but the last have a multiple of 8 bytes (RFC 791); lwIP collects this many. */
-    const uint64_t last = mtu - IP_HLEN;
-    const uint64_t most = (IP_REASS_MAX_PBUFS - 1) * (last & ~(uint64_t)7) + last;
-    if (payload_bytes <= most) {
-        return true;
-    }
     unmet->option = "--size";
-    (void)snprintf(unmet->what, sizeof unmet->what, "--size %llu: more than %u fragments",
-                   (unsigned long long)size, IP_REASS_MAX_PBUFS);
+    const unsigned long long asked = size;
+    if (payload_bytes > most) {
+        (void)snprintf(unmet->what, sizeof unmet->what,
+                       "--size %llu: fragments in more than %u buffers", asked, IP_REASS_MAX_PBUFS);
+        (void)snprintf(unmet->why, sizeof unmet->why,
+                       "lwIP puts no more together; with an mtu_bytes of %u and a "
+                       "driver.rx_buffer_bytes of %u it takes %llu at most",
+                       best->mtu_bytes, settings_nic(best->nic)->rx_buffer_bytes,
+                       (unsigned long long)(most - (payload_bytes - size)));
+        return false;
+    }
+    const uint32_t over = bytes_behind_end(best->mtu_bytes, payload_bytes);
+    (void)snprintf(unmet->what, sizeof unmet->what,
+                   "--size %llu: lwIP would send its end behind the last fragment", asked);
     (void)snprintf(unmet->why, sizeof unmet->why,
-                   "lwIP puts no more together; with an mtu_bytes of %u it takes %llu at most", mtu,
-                   (unsigned long long)(most - (payload_bytes - size)));
+                   "an mtu_bytes of %u is no multiple of 8 and %u more; --size %llu and %llu go",
+                   best->mtu_bytes, IP_HLEN, asked - over,
+                   asked - over + ((best->mtu_bytes - IP_HLEN) & 7u) + 1);
     return false;
 }
 

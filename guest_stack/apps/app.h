@@ -45,8 +45,8 @@ bool app_arguments(const struct app_type* type, const struct guest_app* command,
                    struct app_demand* unmet);
 /* False when the host has no NIC `nic`. */
 bool app_check_nic(uint64_t nic, uint32_t nic_count, struct app_demand* unmet);
-/* False when lwIP could not put the fragments of a datagram together again: IP payload of
- * `payload_bytes`, `size` of which --size asked for, to another host. */
+/* False when lwIP could not cut a datagram, or put its fragments together again, received as this
+ * host would: IP payload of `payload_bytes`, `size` of which --size asked for, to another host. */
 bool app_check_datagram(uint32_t to, uint64_t payload_bytes, uint64_t size,
                         const struct guest_config* config, struct app_demand* unmet);
 

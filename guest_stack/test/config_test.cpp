@@ -153,6 +153,7 @@ TEST(Check, FindsWhatNoSingleValueShows) {
         return App{words};
     };
     const App big = {{"ping", "--to", "10.0.0.2", "--size", "14793"}};
+    const App jumbo = {{"ping", "--to", "10.0.0.2", "--size", "17949"}};
     const Demand demands[] = {
         {host_with({}), ""},
         {host_with({}, {{"driver.tx_wthresh", "1"}}), ""},
@@ -169,13 +170,34 @@ TEST(Check, FindsWhatNoSingleValueShows) {
          "a driver.rx_ring of 64 and 5 more for a frame make 69 at least"},
         {host_with({{{"ping", "--to", "10.0.0.2", "--size", "14792"}}}), ""},
         {host_with({big}),
-         "0.4 -1: --size 14793: more than 10 fragments; lwIP puts no more together; with an "
-         "mtu_bytes of 1500 it takes 14792 at most"},
+         "0.4 -1: --size 14793: fragments in more than 10 buffers; lwIP puts no more together; "
+         "with "
+         "an mtu_bytes of 1500 and a driver.rx_buffer_bytes of 2048 it takes 14792 at most"},
         {host_with({big}, {}, 9000), ""},
+        {host_with({jumbo}, {{"driver.rx_buffer_bytes", "16384"}}, 9000), ""},
+        {host_with({jumbo}, {}, 9000),
+         "0.4 -1: --size 17949: fragments in more than 10 buffers; lwIP puts no more together; "
+         "with "
+         "an mtu_bytes of 9000 and a driver.rx_buffer_bytes of 2048 it takes 17944 at most"},
+        {host_with({jumbo}, {}, 6000), ""},
+        {host_with({{{"ping", "--to", "10.0.0.2", "--size", "19935"}}}, {}, 6000),
+         "0.4 -1: --size 19935: fragments in more than 10 buffers; lwIP puts no more together; "
+         "with "
+         "an mtu_bytes of 6000 and a driver.rx_buffer_bytes of 2048 it takes 19934 at most"},
+        {host_with({{{"ping", "--to", "10.0.0.2", "--size", "1096"}}}, {}, 576), ""},
+        {host_with({{{"ping", "--to", "10.0.0.2", "--size", "1101"}}}, {}, 576), ""},
+        {host_with({{{"ping", "--to", "10.0.0.2", "--size", "548"}}}, {}, 576), ""},
+        {host_with({{{"ping", "--to", "10.0.0.2", "--size", "1097"}}}, {}, 576),
+         "0.4 -1: --size 1097: lwIP would send its end behind the last fragment; an mtu_bytes of "
+         "576 is no multiple of 8 and 20 more; --size 1096 and 1101 go"},
+        {host_with({{{"ping", "--to", "10.0.0.2", "--size", "1100"}}}, {}, 576),
+         "0.4 -1: --size 1100: lwIP would send its end behind the last fragment; an mtu_bytes of "
+         "576 is no multiple of 8 and 20 more; --size 1096 and 1101 go"},
         {host_with({{{"ping", "--to", "10.0.0.1", "--size", "65499"}}}), ""},
         {host_with({{{"udp_echo_client", "--to", "10.0.0.2", "--port", "7", "--size", "20000"}}}),
-         "0.6 -1: --size 20000: more than 10 fragments; lwIP puts no more together; with an "
-         "mtu_bytes of 1500 it takes 14792 at most"},
+         "0.6 -1: --size 20000: fragments in more than 10 buffers; lwIP puts no more together; "
+         "with "
+         "an mtu_bytes of 1500 and a driver.rx_buffer_bytes of 2048 it takes 14792 at most"},
         {host_with({generator({}), generator({"--nic", "1"})}),
          "1.2 -1: --nic 1: there is no such NIC; the host has 1, counted from 0"},
         {host_with({generator({"--size", "1518"})}), ""},
