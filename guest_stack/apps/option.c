@@ -91,10 +91,14 @@ static bool parse_number(const char* text, uint64_t* value) {
         return false;
     }
     for (; *text != '\0'; ++text) {
-        if (*text < '0' || *text > '9' || result > (UINT64_MAX - 9) / 10) {
+        if (*text < '0' || *text > '9') {
             return false;
         }
-        result = result * 10 + (uint64_t)(*text - '0');
+        const uint64_t digit = (uint64_t)(*text - '0');
+        if (result > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        result = result * 10 + digit;
     }
     *value = result;
     return true;

@@ -38,6 +38,9 @@ static bool is_kept(size_t steps) {
 #endif
 
 INTERPOSED void* mem_malloc(mem_size_t bytes) {
+    if (bytes > SIZE_MAX - sizeof(struct block) - STEP_BYTES) {
+        return NULL;
+    }
     const size_t steps = (bytes + sizeof(struct block) + STEP_BYTES - 1) / STEP_BYTES;
     struct block* block = NULL;
     if (is_kept(steps) && waiting[steps] != NULL) {

@@ -256,6 +256,8 @@ TEST(Heap, ClearedMemoryIsClearAlsoWhenItWasUsedBefore) {
         mem_free(clear);
     }
     EXPECT_EQ(mem_calloc(~size_t{0} / 2, 3), nullptr);
+    EXPECT_EQ(mem_calloc(1, ~size_t{0}), nullptr);
+    EXPECT_EQ(mem_malloc(~size_t{0} - 20), nullptr);
 }
 
 // --- histogram ----------------------------------------------------------------------------------
@@ -405,6 +407,7 @@ struct Arguments {
     uint64_t count, offload;
     const char* file;
     uint8_t mac[6];
+    uint64_t limitless;
 };
 
 const option kOptions[] = {
@@ -415,6 +418,7 @@ const option kOptions[] = {
     {"--count", OPTION_NUMBER, OPTION_OPTIONAL, "N", 2, 9, offsetof(Arguments, count)},
     {"--offload", OPTION_SWITCH, OPTION_OPTIONAL, nullptr, 0, 1, offsetof(Arguments, offload)},
     {"--mac", OPTION_MAC, OPTION_OPTIONAL, nullptr, 0, 0, offsetof(Arguments, mac)},
+    {"--most", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, UINT64_MAX, offsetof(Arguments, limitless)},
     OPTION_END};
 
 TEST(Options, TheSynopsisHasRangesAndAlternatives) {
@@ -422,7 +426,7 @@ TEST(Options, TheSynopsisHasRangesAndAlternatives) {
     options_synopsis(kOptions, text, sizeof text);
     EXPECT_STREQ(text,
                  "(--listen PORT | --to ADDRESS --port PORT) --file NAME [--count N:2..9] "
-                 "[--offload 0|1] [--mac MAC]");
+                 "[--offload 0|1] [--mac MAC] [--most N:1..]");
     options_synopsis(kOptions, text, 12);
     EXPECT_STREQ(text, "(--listen P") << "cut off, not beyond the buffer";
     const option open[] = {{"--a", OPTION_NUMBER, OPTION_EITHER, "BYTES", 1, UINT64_MAX, 0},
@@ -457,6 +461,8 @@ TEST(Options, AreTakenByTheirTableAndDefaultsStay) {
     for (const char* edge : {"2", "9"}) {
         EXPECT_EQ(parse({"--listen", "1", "--file", "x", "--count", edge}, a), "");
     }
+    EXPECT_EQ(parse({"--listen", "1", "--file", "x", "--most", "18446744073709551615"}, a), "");
+    EXPECT_EQ(a.limitless, UINT64_MAX);
 }
 
 TEST(Options, EveryMistakeIsSaid) {
@@ -467,6 +473,8 @@ TEST(Options, EveryMistakeIsSaid) {
     EXPECT_EQ(with("--count", "1"), "--count takes a number, 2..9, not '1'");
     EXPECT_EQ(with("--count", "10"), "--count takes a number, 2..9, not '10'");
     EXPECT_EQ(with("--count", ""), "--count takes a number, 2..9, not ''");
+    EXPECT_EQ(with("--most", "18446744073709551616"),
+              "--most takes a number, 1.., not '18446744073709551616'");
     EXPECT_EQ(with("--offload", "2"), "--offload takes 0 or 1, not '2'");
     EXPECT_EQ(with("--mac", "2:0:0:0:1:0"), "--mac takes aa:bb:cc:dd:ee:ff, not '2:0:0:0:1:0'");
     EXPECT_EQ(with("--file", "y"), "--file is given twice");
