@@ -47,7 +47,10 @@ bool command_words(const ConfigNode& node, std::vector<std::string>& words) {
     if (const auto* array = node.as<ConfigNode::Array>()) {
         for (const auto& element : *array) {
             const auto* text = element->as<std::string>();
-            if (text == nullptr) return false;
+            if (text == nullptr) {
+                words.clear();
+                return false;
+            }
             words.push_back(*text);
         }
         return !words.empty();
@@ -74,7 +77,8 @@ bool command_words(const ConfigNode& node, std::vector<std::string>& words) {
             words.back() += c;
         }
     }
-    return quote == '\0' && !words.empty();
+    if (quote != '\0') words.clear();
+    return !words.empty();
 }
 
 namespace {

@@ -20,7 +20,7 @@ namespace doorbell::scenario {
 [[nodiscard]] bool parse_real(const std::string& text, double& value);
 
 /// The words of a command: an array of strings, or a line split at blanks, where quotes ('...' or
-/// "...") keep blanks. False when it is neither, or has no word.
+/// "...") keep blanks. False, and no words, when it is neither or has none.
 [[nodiscard]] bool command_words(const ConfigNode& node, std::vector<std::string>& words);
 
 /// Where each of those words stands; the whole command where that cannot be told (escapes).
