@@ -1,6 +1,9 @@
 #include "testbench/cli/command_line.hpp"
 
+#include <cstdint>
 #include <map>
+
+#include "testbench/scenario/decode_text.hpp"
 
 namespace doorbell::cli {
 namespace {
@@ -70,10 +73,13 @@ void add_run(CLI::App& app, RunOptions& run) {
         ->allow_extra_args(false);
     sub.add_option("--seed", run.seed, "Of everything random in the run")
         ->type_name("N")
-        // Without this, -1 would be taken for 2^64 - 1.
+        // Without this, -1 and 2^64 would be taken for 2^64 - 1, and nothing for 0.
         ->check(CLI::Validator(
             [](const std::string& text) {
-                return text.find('-') == std::string::npos ? "" : "must not be negative";
+                std::uint64_t seed = 0;
+                return scenario::parse_unsigned(text, seed)
+                           ? ""
+                           : "'" + text + "' is no whole number below 2^64";
             },
             ""))
         ->capture_default_str();

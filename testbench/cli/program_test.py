@@ -80,10 +80,14 @@ class ExitCodes(Acceptance):
             self.assertEqual(done.returncode, 2, f"{arguments}: {done.stdout}{done.stderr}")
             self.assertTrue(done.stderr)
 
-    def test_2_for_an_unknown_subcommand_and_a_negative_seed(self):
+    def test_2_for_an_unknown_subcommand_and_a_seed_that_is_none(self):
         self.assertIn("did you mean 'list'?", doorbell("lst").stderr)
-        done = doorbell("run", "ping", "--seed", "-1", "--out", str(self.folder / "o"))
-        self.assertEqual(done.returncode, 2, done.stdout)
+        for seed in ("-1", "18446744073709551616", "", "0x10"):
+            done = doorbell("run", "ping", "--seed", seed, "--out", str(self.folder / "o"))
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(f"'{seed}' is no whole number", done.stderr)
+        done = doorbell("run", "ping", "--seed", str(2**64 - 1), "--out", str(self.folder / "o"))
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_2_when_the_output_is_the_input_and_the_file_is_still_there(self):
         mine = self.folder / "mine.bin"
