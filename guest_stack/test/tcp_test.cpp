@@ -292,6 +292,7 @@ TEST(Tcp, SaysBesideEachSegmentWhatIsAcknowledgedAndHowFarItMayGo) {
     Pair pair({kSend}, {kReceive});
     pair.a->files["in"] = bytes(300000);
     pair.a->listen();
+    pair.b->listen();
     ASSERT_TRUE(pair.run());
     ASSERT_TRUE(pair.all_good());
     constexpr uint64_t kSyn = 0x02, kAck = 0x10;
@@ -323,6 +324,16 @@ TEST(Tcp, SaysBesideEachSegmentWhatIsAcknowledgedAndHowFarItMayGo) {
     EXPECT_EQ(acknowledged, static_cast<uint32_t>(first + 300002)) << "SYN, bytes, FIN";
     EXPECT_LE(narrowest, 4380u) << "RFC 5681 3.1: at most three full segments to begin with";
     EXPECT_GT(widest, 10 * 1460u) << "and slow start opens it";
+    // What arrives with data has the identity of the data.
+    uint32_t named = 0;
+    const std::vector<Report>& arrived = pair.b->reports();
+    for (size_t i = 0; i + 1 < arrived.size(); ++i) {
+        if (arrived[i].report.type != EVENT_TCP_SEGMENT) continue;
+        ASSERT_EQ(arrived[i + 1].report.type, EVENT_TCP_WINDOW) << i;
+        EXPECT_EQ(arrived[i + 1].report.packet, arrived[i].report.packet) << i;
+        named += arrived[i].report.packet != 0 ? 1 : 0;
+    }
+    EXPECT_GE(named, 300000u / 1460u);
 }
 
 TEST(Tcp, UsesItsWholeWindowOverALongWay) {
