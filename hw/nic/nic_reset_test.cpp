@@ -208,5 +208,21 @@ TEST(DmaFaults, whichever_request_fails_a_reset_recovers) {
     EXPECT_GT(requests, 10u);
 }
 
+// A recording that begins with a power-on is played into a NIC that has none behind it: what a NIC
+// offers, lots included, must not depend on what was before.
+TEST(PowerOn, starts_the_lots_of_the_phy_over) {
+    NicBench nic;
+    std::vector<std::uint16_t> seeds;
+    for (int cycle = 0; cycle < 4; cycle++) {
+        nic.nic.power_on_reset();
+        seeds.push_back(nic.wire.offer.master_seed);
+        nic.enable();
+        nic.set(r::CTRL_PHY_RST, 1);
+        nic.set(r::CTRL_PHY_RST, 0);
+        EXPECT_NE(nic.wire.offer.master_seed, seeds.back()) << "drawn anew for each negotiation";
+    }
+    EXPECT_THAT(seeds, ::testing::Each(seeds.front()));
+}
+
 }  // namespace
 }  // namespace doorbell::nic_test

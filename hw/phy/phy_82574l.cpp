@@ -75,6 +75,7 @@ Phy82574l::Phy82574l(const PhyParams& params, Timeline& timeline, EthernetPort& 
       wire_(wire),
       listener_(listener),
       events_(events),
+      seed_(seed),
       prng_(seed, kSeedStream),
       negotiation_task_([this] { finish(); }) {
     reset_registers();
@@ -94,6 +95,7 @@ void Phy82574l::reset_registers() {
 void Phy82574l::power_on_reset() {
     in_reset_ = false;
     link_was_lost_ = true;
+    prng_ = Prng(seed_, kSeedStream);
     reset_registers();
     restart();
 }

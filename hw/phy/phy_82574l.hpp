@@ -20,7 +20,8 @@ class Phy82574l final : public Phy {
 public:
     static constexpr std::uint32_t kAddress = 1;
 
-    /// `seed` draws the lots between two equal ends of a 1000BASE-T link.
+    /// `seed` draws the lots between two equal ends of a 1000BASE-T link, from each power-on the
+    /// same ones.
     Phy82574l(const PhyParams& params, Timeline& timeline, EthernetPort& wire,
               PhyListener& listener, EventPort events, std::uint64_t seed);
     ~Phy82574l() override;
@@ -72,6 +73,7 @@ private:
     EthernetPort& wire_;
     PhyListener& listener_;
     EventPort events_;
+    const std::uint64_t seed_;
     Prng prng_;
     Task negotiation_task_;
 
