@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint32_t kMessageBytes = 4;
 /// Far above a descriptor batch or a jumbo frame: our own blocks never ask for more.
 constexpr std::uint32_t kMaxRequestBytes = 1u << 20;
+static_assert(DmaParams::kMaxReadTags <= TagPool::kMaximum);
 
 std::uint64_t number(DmaKind kind) {
     return static_cast<std::uint64_t>(kind);

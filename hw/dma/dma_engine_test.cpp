@@ -174,6 +174,36 @@ TEST_F(DmaEngineTest, ABurstBecomesVisibleTogetherWithItsLastMember) {
     EXPECT_THAT(host.log, ElementsAre("w1", "w2"));
 }
 
+TEST_F(DmaEngineTest, ABurstBehindAnotherBecomesVisibleWithItsOwnLastMember) {
+    engine().write(at(1, 16), buffer.data(), client);
+    timeline.advance_by(5);
+    engine().write(at(2, 16), buffer.data(), client);
+    engine().write(at(3, 4000), buffer.data(), client);  // On the link until 36 + 36 + 4020.
+    timeline.advance_until(136);
+    EXPECT_THAT(host.log, ElementsAre("w1"));
+    timeline.advance_until(4192 - 1);
+    EXPECT_THAT(host.log, ElementsAre("w1"));
+    timeline.advance_by(1);
+    EXPECT_THAT(host.log, ElementsAre("w1", "w2", "w3"));
+}
+
+// Entries of the posted queue are filled in where they stay: nothing of a write may be left in the
+// message that comes to stand where it stood.
+TEST_F(DmaEngineTest, NobodyIsToldThatAMessageHasArrived) {
+    for (std::uint32_t i = 0; i < 256; i++) {
+        engine().write(at(1, 16), buffer.data(), client);
+        EXPECT_TRUE(timeline.settle());
+    }
+    ASSERT_EQ(client.completions.size(), 256u);
+    for (std::uint32_t i = 0; i < 256; i++) {
+        engine().message(0xFEE00000, i);
+        EXPECT_TRUE(timeline.settle());
+    }
+    EXPECT_EQ(host.log.back(), "m255");
+    EXPECT_EQ(client.completions.size(), 256u);
+    EXPECT_EQ(engine().outstanding(), 0u);
+}
+
 TEST_F(DmaEngineTest, WithoutCoalescingEachWriteHasItsOwnArrival) {
     params.coalesce_posted_writes = false;
     engine().write(at(1, 1500), buffer.data(), client);
@@ -222,6 +252,28 @@ TEST_F(DmaEngineTest, AReadSeesTheWriteBeforeItAlthoughTheBurstGoesOn) {
     engine().write(at(64, 4000), buffer.data(), client);
     EXPECT_TRUE(timeline.settle());
     EXPECT_EQ(buffer[4096], 7);
+}
+
+TEST_F(DmaEngineTest, AResetFromWithinTheWritesThatAReadPushesForgetsTheReadToo) {
+    struct Resetting final : DmaClient {
+        void dma_complete(const DmaCompletion&) override { engine->reset(); }
+        DmaEngine* engine = nullptr;
+    } resetting;
+    resetting.engine = &engine();
+    engine().write(at(8, 16), buffer.data(), resetting);
+    engine().read(at(8, 16, 1), buffer.data() + 4096, client);
+    engine().write(at(64, 4000), buffer.data(), client);  // The burst goes on.
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(host.log, ElementsAre("w8"));
+    EXPECT_EQ(host.reads, 0u);
+    EXPECT_THAT(client.completions, IsEmpty());
+    EXPECT_EQ(engine().outstanding(), 0u);
+    for (std::uint32_t i = 0; i < 2 * params.read_tags; i++) {
+        engine().read(at(8, 16, i), buffer.data(), client);
+    }
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(client.completions.size(), 2 * params.read_tags);
+    EXPECT_EQ(engine().outstanding(), 0u);
 }
 
 TEST_F(DmaEngineTest, WithoutBusMasteringRequestsWaitAndAMessageVanishes) {

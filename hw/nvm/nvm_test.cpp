@@ -216,15 +216,22 @@ TEST_F(NvmTest, the_pins_wait_for_a_word_access_and_a_word_access_for_the_pins) 
 
 TEST_F(NvmTest, a_reset_takes_the_pins_back_and_forgets_what_waited) {
     start();
+    const NvmImage delivered = nvm->image();
     timeline.advance_by(milliseconds(2));
     write(r::EECD, 0x40);
     write(r::EEWR, 0x77770000u | 6 << 2 | 1);
+    write(r::EERD, 6 << 2 | 1);
     registers->reset(regs::ResetKind::kSoftware);
     nvm->auto_load(Nvm::Extent::kAddress);
     EXPECT_EQ(read(r::EECD) & 0xC0, 0u) << "REQ and GNT";
     EXPECT_EQ(read(r::EEWR) & 2, 2u);
     timeline.advance_by(milliseconds(5));
-    EXPECT_EQ(nvm->image().word(6), 0xFFFF);
+    write(r::EECD, 0x40);
+    write(r::EECD, 0);
+    EXPECT_EQ(read(r::EEWR) & 2, 2u) << "nor does it start when the pins come back";
+    timeline.advance_by(milliseconds(5));
+    for (std::uint32_t i = 0; i < 64; i++) EXPECT_EQ(nvm->image().word(i), delivered.word(i)) << i;
+    EXPECT_EQ(read(r::EERD), 2u);
 }
 
 // Initialization Control 1, specification 3.2: the defaults of CTRL come back with CTRL.RST too.
@@ -420,6 +427,136 @@ TEST_F(BitBang, nothing_is_written_without_wren_or_at_half_a_byte_or_when_the_pi
     EXPECT_EQ(read(r::EECD) & kDo, 0u);
     out(0x05, 8);
     EXPECT_EQ(in(8), 0u) << "without a grant the pins lead nowhere";
+}
+
+TEST_F(BitBang, an_address_beyond_the_end_goes_round) {
+    start();
+    ASSERT_TRUE(acquire());
+    begin();
+    out(0x03, 8);
+    out(0x80 + 0x12 * 2, 8);
+    EXPECT_EQ(in_word(), 0x4000);
+    end();
+    EXPECT_EQ(read(r::EECD) & kDo, kDo) << "pulled up while nothing is put out";
+}
+
+TEST_F(BitBang, a_page_of_a_large_part_has_32_bytes) {
+    NvmParams params;
+    params.image.assign(1024, 0x5555);
+    start(params);
+    ASSERT_TRUE(acquire());
+    command(0x06);
+    begin();
+    out(0x02, 8);
+    out(0x041E, 16);  // The last two bytes of the page at 0x0400.
+    for (std::uint32_t byte = 1; byte <= 4; byte++) out(byte, 8);
+    end();
+    EXPECT_EQ(nvm->image().word(0x20F), 0x0201);
+    EXPECT_EQ(nvm->image().word(0x200), 0x0403);
+    EXPECT_EQ(nvm->image().word(0x20C), 0x5555);
+    EXPECT_EQ(nvm->image().word(0x210), 0x5555) << "not into the next";
+}
+
+TEST_F(BitBang, writes_the_upper_half_by_a8) {
+    NvmParams params;
+    params.image.assign(256, 0x5555);
+    start(params);
+    ASSERT_TRUE(acquire());
+    command(0x06);
+    begin();
+    out(0x0A, 8);
+    out(200 * 2 - 256, 8);
+    out(0x3412, 16);
+    end();
+    EXPECT_EQ(nvm->image().word(200), 0x1234);
+    EXPECT_EQ(nvm->image().word(72), 0x5555) << "the same place of the lower half";
+}
+
+TEST_F(BitBang, reads_nothing_while_a_page_is_written) {
+    start();
+    ASSERT_TRUE(acquire());
+    command(0x06);
+    begin();
+    out(0x02, 8);
+    out(6 * 2, 8);
+    out(0x3412, 16);
+    end();
+    begin();
+    out(0x03, 8);
+    out(0x12 * 2, 8);
+    EXPECT_EQ(in_word(), 0xFFFF) << "nothing is put out";
+    end();
+    timeline.advance_by(microseconds(100));
+    begin();
+    out(0x03, 8);
+    out(0x12 * 2, 8);
+    EXPECT_EQ(in_word(), 0x4000);
+    end();
+}
+
+TEST_F(BitBang, what_a_broken_write_brought_is_not_written_by_the_next) {
+    start();
+    ASSERT_TRUE(acquire());
+    command(0x06);
+    begin();
+    out(0x02, 8);
+    out(0x0C, 8);
+    out(0xABC, 12);
+    end();
+    begin();
+    out(0x02, 8);
+    out(0x0E, 8);
+    out(0x3412, 16);
+    end();
+    EXPECT_EQ(nvm->image().word(7), 0x1234);
+    EXPECT_EQ(nvm->image().word(6), 0xFFFF);
+}
+
+TEST_F(BitBang, giving_the_pins_back_ends_a_command_as_cs_does) {
+    start();
+    ASSERT_TRUE(acquire());
+    begin();
+    out(0x03, 8);
+    out(0, 8);
+    EXPECT_EQ(in(8), 0x02u);
+    release();
+    ASSERT_TRUE(acquire());
+    EXPECT_EQ(in(8), 0xFFu) << "the read does not go on: a new command is awaited";
+    end();
+    command(0x06);
+    begin();
+    out(0x02, 8);
+    out(6 * 2, 8);
+    out(0x3412, 16);
+    release();
+    EXPECT_EQ(nvm->image().word(6), 0x1234);
+}
+
+TEST_F(BitBang, a_power_cycle_ends_a_write_and_turns_the_latch_off) {
+    NvmParams params;
+    params.write_word_ps = milliseconds(10);
+    start(params);
+    ASSERT_TRUE(acquire());
+    const auto power_cycle = [this] {
+        nvm->power_on_reset();
+        registers->reset(regs::ResetKind::kPowerOn);
+        nvm->auto_load(Nvm::Extent::kFull);
+        ASSERT_TRUE(acquire());
+        begin();
+        end();
+    };
+    command(0x06);
+    begin();
+    out(0x02, 8);
+    out(6 * 2, 8);
+    out(0x3412, 16);
+    end();
+    EXPECT_EQ(status(), 1u);
+    power_cycle();
+    EXPECT_EQ(status(), 0u) << "no longer busy";
+    command(0x06);
+    power_cycle();
+    EXPECT_EQ(status(), 0u) << "and a command of no bits is none";
 }
 
 TEST_F(NvmTest, a_start_during_a_read_takes_the_new_address) {

@@ -364,6 +364,38 @@ TEST_F(PhyTest, two_masters_by_hand_are_a_fault_and_no_link) {
     EXPECT_EQ(read(10) & 0xF000, 0x3000) << "slave";
 }
 
+// Who gives the clock is a question of 1000BASE-T alone.
+TEST_F(PhyTest, a_link_of_another_kind_knows_neither_a_fault_nor_a_tie) {
+    write(9, 0x1C00);  // Master by hand, without 1000BASE-T full duplex.
+    write(0, 0x1340);
+    LinkAbilities partner = gigabit();
+    partner.ctrl1000 = 0x1E00;
+    phy->partner(partner);
+    ASSERT_TRUE(timeline.settle());
+    EXPECT_TRUE(phy->link().up);
+    EXPECT_EQ(phy->link().speed_mbps, 100u);
+
+    write(9, 0x0000);
+    write(0, 0x1340);
+    partner.ctrl1000 = 0;
+    partner.master_seed = offers.back().master_seed;
+    const std::size_t negotiated = offers.size();
+    phy->partner(partner);
+    ASSERT_TRUE(timeline.settle());
+    EXPECT_EQ(phy->link().speed_mbps, 100u);
+    EXPECT_EQ(offers.size(), negotiated) << "equal seeds, and nobody draws again";
+
+    write(0, 0x0140);
+    partner.negotiates = false;
+    partner.speed_mbps = 1000;
+    partner.master_seed = offers.back().master_seed;
+    const std::size_t forced = offers.size();
+    phy->partner(partner);
+    ASSERT_TRUE(timeline.settle());
+    EXPECT_TRUE(phy->link().up);
+    EXPECT_EQ(offers.size(), forced);
+}
+
 /// Two ends of a cable.
 class Cable {
 public:

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "hw/base/generated/events.hpp"
@@ -132,6 +133,16 @@ TEST_F(LinkTest, FramesOverEachOtherOrFasterThanTheCableAreLostAndSaid) {
     EXPECT_EQ(listener.events[1].frame, 3u);
 }
 
+TEST_F(LinkTest, OnePicosecondLessIsRoundingOfTheSendersClockTwoAreNot) {
+    FramePtr first = make_frame(pool, 1);
+    const Picoseconds length = duration_ps(*first);
+    link.port(0).transmit(std::move(first), 0, length - 1);
+    link.port(0).transmit(make_frame(pool, 2), length, 2 * length - 2);
+    link.port(0).transmit(make_frame(pool, 3), 2 * length, 3 * length);
+    ASSERT_TRUE(timeline.settle());
+    EXPECT_THAT(right.numbers(), ElementsAre(1, 3));
+}
+
 TEST_F(LinkTest, AFrameThatStandsAsideIsStillOvertakenWhenTheFaultsEnd) {
     FaultParams faults;
     faults.reorder_ppm = 1'000'000;
@@ -215,6 +226,35 @@ public:
     void metric_real(std::string_view, double) override {}
     std::map<std::string, std::uint64_t> values;
 };
+
+TEST_F(LinkTest, EachFaultAloneTouchesFrames) {
+    const std::pair<std::uint32_t FaultParams::*, const char*> faults[] = {
+        {&FaultParams::loss_ppm, "forward.drops.loss"},
+        {&FaultParams::duplicate_ppm, "forward.duplicated.frames"},
+        {&FaultParams::reorder_ppm, "forward.reordered.frames"},
+        {&FaultParams::corrupt_ppm, "forward.corrupted.frames"},
+        {&FaultParams::delay_ppm, "forward.delayed.frames"},
+    };
+    for (const auto& [rate, name] : faults) {
+        const auto touched = [this, metric = std::string(name)] {
+            MetricMap metrics;
+            link.visit_metrics(metrics);
+            return metrics.values.at(metric);
+        };
+        free_at[0] = std::max(free_at[0], timeline.now_ps());
+        FaultParams params;
+        params.*rate = 1'000'000;
+        link.set_faults(0, params);
+        send(0, 1);
+        ASSERT_TRUE(timeline.settle());
+        EXPECT_EQ(touched(), 1u) << name;
+        link.set_faults(0, FaultParams());
+        free_at[0] = std::max(free_at[0], timeline.now_ps());
+        send(0, 2);
+        ASSERT_TRUE(timeline.settle());
+        EXPECT_EQ(touched(), 1u) << name << ": the wire is whole again";
+    }
+}
 
 TEST_F(LinkTest, EveryFrameIsAccountedFor) {
     FaultParams faults;
