@@ -49,10 +49,10 @@ public:
     }
 };
 
-/// The scheduled tasks in one row, the next one last; among equal times the one scheduled last
-/// comes first in the row, so that it runs last. A device has a few dozen tasks, of which a few are
-/// scheduled, most of them soon: they move less far here than up and down a heap, and the row is
-/// one or two cache lines. The times stand in it: nothing is read of a task that is not run.
+/// The scheduled tasks in one row, the next one last; of equal times the one scheduled last comes
+/// first, so that it runs last. A device has a few dozen tasks, few of them scheduled, most soon:
+/// they move less far than up and down a heap, in one or two cache lines, times included. Later
+/// tasks, however many, cost an earlier one nothing; a task passes one by one those before it.
 class TaskQueue {
 public:
     TaskQueue() { row_.reserve(kUsualTasks); }
