@@ -317,6 +317,12 @@ TEST_F(DmaEngineTest, WhatIsSubmittedWhenMasteringIsBackGoesBehindWhatWasHeld) {
     engine().write(at(32, 16), buffer.data(), client);
     EXPECT_TRUE(timeline.settle());
     EXPECT_THAT(host.log, ElementsAre("w0", "w16", "m9", "w32"));
+    state.bus_master = false;
+    engine().write(at(48, 16), buffer.data(), client);
+    state.bus_master = true;
+    engine().write(at(64, 16), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(host.log, ElementsAre("w0", "w16", "m9", "w32", "w48", "w64"));
 }
 
 TEST_F(DmaEngineTest, AResetForgetsWhatWasHeld) {

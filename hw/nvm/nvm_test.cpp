@@ -214,6 +214,19 @@ TEST_F(NvmTest, the_pins_wait_for_a_word_access_and_a_word_access_for_the_pins) 
     EXPECT_EQ(nvm->image().word(6), 0x7777);
 }
 
+TEST_F(NvmTest, the_pins_wait_for_a_word_that_is_written_and_are_driven_as_soon_as_granted) {
+    start();
+    timeline.advance_by(milliseconds(2));
+    write(r::EEWR, 0x77770000u | 6 << 2 | 1);
+    write(r::EECD, 0x40);
+    EXPECT_EQ(read(r::EECD) & 0x80, 0u);
+    timeline.advance_by(microseconds(100) - 1);
+    EXPECT_EQ(read(r::EECD) & 0x80, 0u);
+    timeline.advance_by(1);
+    EXPECT_EQ(nvm->image().word(6), 0x7777);
+    EXPECT_EQ(read(r::EECD) & 0x88, 0x88u) << "GNT, and DO is pulled up";
+}
+
 TEST_F(NvmTest, a_reset_takes_the_pins_back_and_forgets_what_waited) {
     start();
     const NvmImage delivered = nvm->image();

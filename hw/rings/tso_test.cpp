@@ -183,6 +183,25 @@ TEST(Tso, CutsPayloadsAtTheBordersOfTheMss) {
     }
 }
 
+// The chip keeps few headers: each is free again when its packet has been handed over.
+TEST(Tso, SegmentsOnePacketAfterTheOther) {
+    Packet p;
+    p.payload_bytes = 2000;
+    RingBench bench;
+    TxDriver driver(bench);
+    driver.enable();
+    Prng prng(1);
+    const Bytes whole = make_packet(p, prng);
+    std::vector<Bytes> expected;
+    for (int packet = 0; packet < 12; packet++) {
+        post(bench, driver, p, whole, {p.header_bytes});
+        driver.doorbell();
+        bench.settle();
+        for (const Bytes& frame : reference(p, whole, true)) expected.push_back(frame);
+        expect_frames(bench, expected);
+    }
+}
+
 TEST(Tso, SendsTheHeaderAloneWhenThereIsNoPayload) {
     run_one(Packet(), 0);
 }

@@ -64,11 +64,11 @@ TEST_F(Fetched, a_packet_is_all_its_buffers_in_whatever_order_they_come) {
     give(0, context_descriptor() + descriptor(0x1000, 20, false) + descriptor(0x2000, 30, true));
     EXPECT_EQ(next(), Bytes());
     packets.data(0x2000, pattern(30, 100), 7);
-    packets.data(0x100A, pattern(10, 10), 0);
+    packets.data(0x100A, pattern(10, 10), 9);
     EXPECT_EQ(next(), Bytes()) << "ten bytes are missing";
     packets.data(0x1000, pattern(10, 0), 0);
     EXPECT_EQ(next(), pattern(20, 0) + pattern(30, 100));
-    EXPECT_EQ(identity, 7u);
+    EXPECT_EQ(identity, 9u) << "that of the first buffer that has one";
     EXPECT_EQ(next(), Bytes());
 }
 
@@ -96,6 +96,7 @@ TEST_F(Fetched, one_buffer_may_be_sent_twice) {
 TEST_F(Fetched, a_restart_and_a_ring_elsewhere_forget_what_was_fetched) {
     for (const bool moved : {false, true}) {
         give(3, descriptor(0x1000, 10, true));
+        give(5, descriptor(0x5000, 10, true));
         if (moved) {
             packets.place_ring(0, kRing, kCount * 16 - 16);
         } else {
@@ -106,6 +107,10 @@ TEST_F(Fetched, a_restart_and_a_ring_elsewhere_forget_what_was_fetched) {
         give(0, descriptor(0x2000, 10, true));
         packets.data(0x2000, pattern(10, 2), 0);
         EXPECT_EQ(next(), pattern(10, 2)) << "it begins anywhere";
+        for (std::uint32_t index = 1; index < 5; index++) give(index, context_descriptor());
+        give(5, descriptor(0x6000, 10, true));
+        packets.data(0x6000, pattern(10, 6), 0);
+        EXPECT_EQ(next(), pattern(10, 6)) << "a descriptor of before is none of now";
     }
 }
 
