@@ -93,6 +93,11 @@ static int check_config(const struct guest_config* wanted, char* why, size_t why
                            interface->prefix_bits, interface->mtu_bytes);
             return -EINVAL;
         }
+        if (interface->nic >= NETDEV_MAX) {
+            (void)snprintf(why, why_bytes, "interface %u: NIC %u, but the last can be %u", i,
+                           interface->nic, NETDEV_MAX - 1);
+            return -EINVAL;
+        }
         for (uint32_t j = 0; j < i; ++j) {
             if (wanted->interfaces[j].nic == interface->nic) {
                 (void)snprintf(why, why_bytes, "interfaces %u and %u share NIC %u", j, i,

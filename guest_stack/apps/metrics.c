@@ -237,18 +237,19 @@ static const struct field kNic[] = {
 
 #define DRIVER(field) offsetof(struct nic_counters, field)
 static const struct field kDriver[] = {
-    {"tx_packets", DRIVER(tx_packets), "Packets the chip has given back as sent"},
-    {"tx_bytes", DRIVER(tx_bytes), "Their bytes"},
-    {"tx_descriptors", DRIVER(tx_descriptors), "Descriptors written"},
-    {"tx_doorbells", DRIVER(tx_doorbells), "Writes of TDT"},
-    {"tx_ring_full", DRIVER(tx_ring_full), "Packets that found no room"},
-    {"rx_packets", DRIVER(rx_packets), "Packets taken from the ring"},
-    {"rx_bytes", DRIVER(rx_bytes), "Their bytes"},
-    {"rx_errors", DRIVER(rx_errors), "Descriptors with errors"},
-    {"rx_doorbells", DRIVER(rx_doorbells), "Writes of RDT"},
-    {"rx_no_buffer", DRIVER(rx_no_buffer), "Refills without a buffer"},
-    {"interrupts", DRIVER(interrupts), "Interrupts that were the device's"},
-    {"resets", DRIVER(resets), "Resets"},
+    {"driver.tx_packets", DRIVER(tx_packets), "Packets the chip has given back as sent"},
+    {"driver.tx_bytes", DRIVER(tx_bytes), "Their bytes"},
+    {"driver.tx_descriptors", DRIVER(tx_descriptors), "Descriptors written"},
+    {"driver.tx_doorbells", DRIVER(tx_doorbells), "Writes of TDT"},
+    {"driver.tx_ring_full", DRIVER(tx_ring_full), "Packets that found no room"},
+    {"driver.rx_packets", DRIVER(rx_packets), "Packets taken from the ring"},
+    {"driver.rx_bytes", DRIVER(rx_bytes), "Their bytes"},
+    {"drops.rx_invalid", DRIVER(rx_errors), "Frames the driver gave back: damaged or too long"},
+    {"driver.rx_doorbells", DRIVER(rx_doorbells), "Writes of RDT"},
+    {"drops.rx_no_buffer", DRIVER(rx_no_buffer),
+     "Frames received while no fresh buffer was left for the ring"},
+    {"driver.interrupts", DRIVER(interrupts), "Interrupts that were the device's"},
+    {"driver.resets", DRIVER(resets), "Resets"},
 };
 #undef DRIVER
 #define DRIVER_METRICS (sizeof kDriver / sizeof kDriver[0])
@@ -277,7 +278,7 @@ static void visit_nic(const struct netdev* dev, guest_metric_fn visit, void* con
         visit(context, name, field_value(&dev->counters, &kNic[i]));
     }
     for (size_t i = 0; i < DRIVER_METRICS; ++i) {
-        (void)snprintf(name, sizeof name, "nic%u.driver.%s", dev->index, kDriver[i].name);
+        (void)snprintf(name, sizeof name, "nic%u.%s", dev->index, kDriver[i].name);
         visit(context, name, field_value(nic_counters(dev->nic), &kDriver[i]));
     }
     struct statistics to = {visit, context, dev->index};
@@ -401,7 +402,7 @@ const struct guest_description* metrics_describe(void) {
         ADD(kNic[i].description, "nic<n>.%s", kNic[i].name);
     }
     for (size_t i = 0; i < DRIVER_METRICS; ++i) {
-        ADD(kDriver[i].description, "nic<n>.driver.%s", kDriver[i].name);
+        ADD(kDriver[i].description, "nic<n>.%s", kDriver[i].name);
     }
     ADD("The chip's statistics by their datasheet names, as the driver read them",
         "nic<n>.stats.<NAME>");

@@ -70,6 +70,8 @@ TEST(Config, WhatCannotBeIsRefusedAtTheStart) {
     EXPECT_THAT(start({"a", {{0, 1, 40, 1500}}, {}, {}, {}}, 1), HasSubstr("prefix 40"));
     EXPECT_THAT(start({"a", {{0, 1, 24, 1500}, {0, 2, 24, 1500}}, {}, {}, {}}, 1),
                 HasSubstr("share NIC 0"));
+    EXPECT_THAT(start({"a", {{8, 1, 24, 1500}}, {}, {}, {}}, 1),
+                HasSubstr("interface 0: NIC 8, but the last can be 7"));
 }
 
 TEST(Config, AnInterfaceOrRouteThatLeadsNowhereIsAPanic) {

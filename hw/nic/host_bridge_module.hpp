@@ -38,7 +38,7 @@ public:
     void visit_metrics(MetricVisitor& visitor) const;
 
 private:
-    /// Regions beyond this number replace the oldest.
+    /// Regions beyond this number replace the last: those in use move to the front.
     static constexpr std::size_t kRegions = 8;
 
     [[nodiscard]] std::uint8_t* direct(std::uint64_t address, std::uint32_t size_bytes,

@@ -285,6 +285,12 @@ class ExitCodes(Acceptance):
                 self.assertNotIn("status", run.stderr, run.explain())
                 self.assertLess(run.code, 2, run.explain())
 
+    def test_1_and_a_drop_with_a_name_when_the_receiver_has_hardly_a_buffer_to_spare(self):
+        run = self.run_doorbell("tcp_file", "--set", "settings.kernel.rx_buffers=257",
+                                "--set", "scenario.timeout_ms=2000")
+        self.assertEqual(run.code, 1, run.explain())
+        self.assertGreater(run.metric("host.b.nic0.drops.rx_no_buffer"), 0)
+
     def test_3_when_the_process_dies_and_the_replay_command_is_shown(self):
         # The capture outgrows what the system lets a file have: SIGXFSZ, where an assertion of the
         # model would be SIGABRT.

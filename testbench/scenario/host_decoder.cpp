@@ -125,8 +125,9 @@ void HostDecoder::decode_params(const ConfigNode* table, std::vector<Param>& par
         } else if (const auto* text = leaf.value->as<std::string>()) {
             value = *text;
         } else {
-            diagnostics_.add(leaf.value->at,
-                             fmt::format("'{}' cannot be {}", leaf.name, leaf.value->type_name()));
+            diagnostics_.add(leaf.value->at, fmt::format("'{}' must be {}, this is {}", leaf.name,
+                                                         "a boolean, an integer or a string",
+                                                         leaf.value->type_name()));
             continue;
         }
         if (!check_param(leaf, value)) continue;
@@ -154,8 +155,9 @@ void HostDecoder::decode_settings(const ConfigNode* table, const ImageContents* 
     for (const Leaf& leaf : leaves_of(table)) {
         std::string value;
         if (!scalar_text(*leaf.value, value)) {
-            diagnostics_.add(leaf.value->at,
-                             fmt::format("'{}' cannot be {}", leaf.name, leaf.value->type_name()));
+            diagnostics_.add(leaf.value->at, fmt::format("'{}' must be {}, this is {}", leaf.name,
+                                                         "a string, a number or a boolean",
+                                                         leaf.value->type_name()));
             continue;
         }
         value = variables_.expand(value, leaf.value->at, diagnostics_);
