@@ -7,6 +7,8 @@ namespace doorbell::report {
 namespace {
 
 constexpr std::uint32_t kDescriptorBytes = 16;
+// Far above what the chip has on its way: a packet to segment has at most 1 MiB.
+constexpr std::size_t kMostHeldBytes = std::size_t{4} << 20;
 
 }  // namespace
 
@@ -22,7 +24,12 @@ void FetchedPackets::restart(std::uint32_t queue) {
     Ring& ring = rings_.at(queue);
     ring.started = false;
     ring.fetched.clear();
+    forget_buffers(ring);
+}
+
+void FetchedPackets::forget_buffers(Ring& ring) {
     ring.buffers.clear();
+    ring.held_bytes = 0;
 }
 
 bool FetchedPackets::descriptors(std::uint64_t address, const std::vector<std::uint8_t>& bytes) {
@@ -46,8 +53,12 @@ bool FetchedPackets::descriptors(std::uint64_t address, const std::vector<std::u
         const TxFormat kind = format(it->second);
         if (kind == TxFormat::kLegacy || kind == TxFormat::kData) {
             const TxBuffer buffer = decode_buffer(it->second);
+            if (ring.buffers.size() == count || ring.held_bytes + buffer.length > kMostHeldBytes) {
+                forget_buffers(ring);
+            }
             ring.buffers.push_back({buffer.address, buffer.eop, 0, 0, {}});
             ring.buffers.back().bytes.resize(buffer.length);
+            ring.held_bytes += buffer.length;
         }
         ring.fetched.erase(it);
         ring.next_index = (ring.next_index + 1) % count;
@@ -87,6 +98,7 @@ bool FetchedPackets::take_from(Ring& ring, Packet& packet) {
     for (auto it = ring.buffers.begin(); it != last + 1; ++it) {
         packet.bytes.insert(packet.bytes.end(), it->bytes.begin(), it->bytes.end());
         if (packet.identity == 0) packet.identity = it->identity;
+        ring.held_bytes -= it->bytes.size();
     }
     ring.buffers.erase(ring.buffers.begin(), last + 1);
     return true;

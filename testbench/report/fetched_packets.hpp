@@ -12,7 +12,9 @@ namespace doorbell::report {
 
 /// Puts together what a NIC fetches for transmission, from its reads alone: descriptors say which
 /// buffers are a packet, reads of the buffers bring the bytes, in whatever pieces and order. The
-/// packet is as the driver laid it: before segmentation, checksums, VLAN tag and padding.
+/// packet is as the driver laid it: before segmentation, checksums, VLAN tag and padding. Memory is
+/// bounded whatever a guest lays there: buffers that no chip could have on its way, more than a
+/// ring has descriptors or beyond 4 MiB, are forgotten.
 class FetchedPackets {
 public:
     static constexpr std::uint32_t kQueues = 2;
@@ -49,7 +51,9 @@ private:
         std::uint32_t next_index = 0;
         std::map<std::uint32_t, TxWords> fetched;  ///< By index; those before are missing yet.
         std::deque<Buffer> buffers;                ///< In order of the ring.
+        std::size_t held_bytes = 0;                ///< In them.
     };
+    static void forget_buffers(Ring& ring);
     [[nodiscard]] static bool take_from(Ring& ring, Packet& packet);
 
     std::array<Ring, kQueues> rings_;

@@ -114,6 +114,36 @@ TEST_F(Fetched, a_restart_and_a_ring_elsewhere_forget_what_was_fetched) {
     }
 }
 
+TEST_F(Fetched, a_packet_of_more_buffers_than_the_ring_has_is_forgotten) {
+    for (std::uint32_t i = 0; i < kCount; i++) {
+        give(i, descriptor(0x1000, 100, false));
+        packets.data(0x1000, pattern(100, 1), 7);
+    }
+    give(0, descriptor(0x2000, 60, true));
+    packets.data(0x2000, pattern(60, 2), 8);
+    EXPECT_EQ(next(), pattern(60, 2));
+    EXPECT_EQ(identity, 8u);
+}
+
+TEST_F(Fetched, a_packet_beyond_4_mib_is_forgotten) {
+    packets.place_ring(0, kRing, 128 * 16);
+    const std::uint32_t kLegacyMost = 0xffff;
+    for (std::uint32_t i = 0; i < 64; i++) give(i, descriptor(0x100000, kLegacyMost, false));
+    give(64, descriptor(0x200000, kLegacyMost, true));
+    for (std::uint32_t i = 0; i < 64; i++) packets.data(0x100000, pattern(kLegacyMost, 0), 7);
+    packets.data(0x200000, pattern(kLegacyMost, 1), 8);
+    EXPECT_EQ(next(), pattern(kLegacyMost, 1));
+}
+
+TEST_F(Fetched, what_was_taken_no_longer_counts) {
+    packets.place_ring(0, kRing, 128 * 16);
+    for (std::uint32_t i = 0; i < 200; i++) {
+        give(i % 128, descriptor(0x100000, 0xffff, true));
+        packets.data(0x100000, pattern(0xffff, 0), 7);
+        ASSERT_EQ(next().size(), 0xffffu) << i;
+    }
+}
+
 TEST_F(Fetched, a_ring_that_is_not_for_transmission_is_none_of_ours) {
     EXPECT_FALSE(packets.descriptors(0x90000, descriptor(0x1000, 10, true)));
     packets.place_ring(1, 0x90000, 64);
