@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstdint>
@@ -88,9 +89,10 @@ public:
     [[nodiscard]] std::uint32_t sent() const { return sent_; }
     [[nodiscard]] bool all_sent() const { return sent_ == size_; }
     [[nodiscard]] TxEntry& oldest_unsent() { return at(sent_); }
-    /// The oldest unsent entry has been handed over and leaves the FIFO at `end_ps`.
+    /// The oldest unsent entry has been handed over and leaves the FIFO at `end_ps`, but not before
+    /// those ahead of it: one that is dropped behind a frame on the wire waits for its end.
     void mark_sent(Picoseconds end_ps) {
-        oldest_unsent().end_ps = end_ps;
+        oldest_unsent().end_ps = sent_ > 0 ? std::max(end_ps, at(sent_ - 1).end_ps) : end_ps;
         sent_++;
     }
 
