@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hw/base/time.hpp"
+#include "hw/base/timeline.hpp"
 
 /// One stream of events. A block holds an `EventPort` and reports through the generated functions
 /// of `generated/events.hpp`; captures, the trace, the hash and the report are listeners of the
@@ -16,6 +17,20 @@ namespace doorbell {
 struct PacketRef {
     std::uint64_t packet = 0;
     std::uint64_t frame = 0;
+};
+
+/// When an event happens: an instant, or the timeline's, which is asked only if somebody listens.
+class EventTime {
+public:
+    EventTime(Picoseconds time_ps) : time_ps_(time_ps) {}
+    EventTime(const Timeline& timeline) : timeline_(&timeline) {}
+    [[nodiscard]] Picoseconds ps() const {
+        return timeline_ != nullptr ? timeline_->now_ps() : time_ps_;
+    }
+
+private:
+    const Timeline* timeline_ = nullptr;
+    Picoseconds time_ps_ = 0;
 };
 
 struct Event {
@@ -82,18 +97,30 @@ public:
     }
 #else
     [[nodiscard]] bool enabled() const {
-        return hub_ != nullptr && hub_->active();
+        return hub_->active();
     }
 #endif
     void emit(const Event& event) const {
         hub_->emit(event);
+    }
+    /// Out of the way of code that nobody listens to.
+    [[gnu::cold, gnu::noinline]] void report(EventTime when, PacketRef ref, std::uint16_t type,
+                                             std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                                             std::uint64_t d) const {
+        hub_->emit({when.ps(), ref.packet, ref.frame, {a, b, c, d}, type, source_});
     }
     [[nodiscard]] std::uint16_t source() const {
         return source_;
     }
 
 private:
-    EventHub* hub_ = nullptr;
+    /// The hub of all that report nowhere: nobody can attach to it.
+    [[nodiscard]] static EventHub* nowhere() {
+        static EventHub hub;
+        return &hub;
+    }
+
+    EventHub* hub_ = nowhere();
     std::uint16_t source_ = 0;
 };
 

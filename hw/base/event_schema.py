@@ -36,12 +36,11 @@ def header(events):
         args = "".join(f", std::uint64_t {arg}" for arg in event["args"])
         values = ", ".join(event["args"] + ["0"] * (4 - len(event["args"])))
         yield f"/// {event['desc']}."
-        yield (f"inline void {name}(const EventPort& port, Picoseconds time_ps, "
+        yield (f"inline void {name}(const EventPort& port, EventTime when, "
                f"PacketRef ref{args}) {{")
         yield "    if (!port.enabled()) return;"
-        yield f"    port.emit({{time_ps, ref.packet, ref.frame, {{{values}}},"
-        yield (f"               static_cast<std::uint16_t>(EventType::{camel(name)}), "
-               "port.source()});")
+        yield (f"    port.report(when, ref, static_cast<std::uint16_t>(EventType::{camel(name)}), "
+               f"{values});")
         yield "}\n"
     yield "/// The schema, for listeners that print or document events; ends with a null name."
     yield "inline constexpr EventDescription kSchema[] = {"

@@ -75,7 +75,7 @@ void DeviceCore::reset(ResetCause cause) {
     resets_++;
     state_.epoch++;
     state_.mac_loopback = false;
-    events::device_reset(events_, timeline_.now_ps(), {}, static_cast<std::uint64_t>(cause),
+    events::device_reset(events_, timeline_, {}, static_cast<std::uint64_t>(cause),
                          state_.epoch);
     const std::uint32_t phy_was_reset = registers_.get(r::STATUS_PHYRA);
     run_reset(cause, *targets_);
@@ -98,7 +98,7 @@ void DeviceCore::reset_phy_line() {
     const bool asserted = registers_.get(r::CTRL_PHY_RST) != 0;
     if (asserted) {
         registers_.set(r::STATUS_PHYRA, 1);
-        events::device_reset(events_, timeline_.now_ps(), {}, kPhyReset, state_.epoch);
+        events::device_reset(events_, timeline_, {}, kPhyReset, state_.epoch);
     }
     phy_->hardware_reset(asserted);
 }
@@ -183,7 +183,7 @@ bool DeviceCore::update_link() {
     const bool changed = state_.link_up != before.link_up;
     if (changed) {
         (state_.link_up ? link_ups_ : link_downs_)++;
-        events::link_state(events_, timeline_.now_ps(), {}, state_.link_up ? 1 : 0,
+        events::link_state(events_, timeline_, {}, state_.link_up ? 1 : 0,
                            state_.speed_mbps, state_.full_duplex ? 1 : 0);
         // A link that drops because the PHY is reset with all the rest is no cause of anything.
         if (!resetting_) interrupts_->raise(r::ICR_LSC.mask());

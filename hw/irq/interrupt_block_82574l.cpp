@@ -260,7 +260,7 @@ void InterruptBlock82574l::set_causes(std::uint32_t causes) {
     for (std::uint32_t left = latched; left != 0; left &= left - 1) {
         cause_counts_[static_cast<std::size_t>(__builtin_ctz(left))]++;
     }
-    events::irq_cause(events_, timeline_.now_ps(), {}, latched, rules_.icr(), rules_.ims());
+    events::irq_cause(events_, timeline_, {}, latched, rules_.icr(), rules_.ims());
     // In bulk most events find their cause set: whatever it asks for has been decided already.
     if (rules_.icr() != before) update_irq();
 }
@@ -359,7 +359,7 @@ void InterruptBlock82574l::drive_pin() {
     const bool level = line_ && !configuration_.intx_disabled;
     if (level == pin_driven_) return;
     pin_driven_ = level;
-    events::irq_pin(events_, timeline_.now_ps(), {}, level ? 1 : 0);
+    events::irq_pin(events_, timeline_, {}, level ? 1 : 0);
     dma_.interrupt_pin(level);
 }
 
@@ -373,7 +373,7 @@ Picoseconds InterruptBlock82574l::update_msi() {
     covered_ = rules_.active();
     msi_messages_++;
     issued(itr_);
-    events::irq_message(events_, timeline_.now_ps(), {}, kMsiVector, configuration_.msi_address,
+    events::irq_message(events_, timeline_, {}, kMsiVector, configuration_.msi_address,
                         configuration_.msi_data);
     dma_.message(configuration_.msi_address, configuration_.msi_data);
     return kNever;
@@ -422,7 +422,7 @@ void InterruptBlock82574l::send_msix(std::uint32_t vector, std::uint32_t causes)
     covered_ |= causes;
     msix_messages_[vector]++;
     issued(eitr_[vector]);
-    events::irq_message(events_, timeline_.now_ps(), {}, vector, table_.address(vector),
+    events::irq_message(events_, timeline_, {}, vector, table_.address(vector),
                         table_.data(vector));
     dma_.message(table_.address(vector), table_.data(vector));
     if (registers_.get(r::CTRL_EXT_EIAME) != 0) {

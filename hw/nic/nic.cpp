@@ -190,7 +190,7 @@ void Nic::pcie_reset() {
 std::uint32_t Nic::config_read(std::uint32_t offset, std::uint32_t size_bytes) {
     parts_->config.set_interrupt_status(parts_->interrupts->pin_requested());
     const std::uint32_t value = parts_->config.read(offset, size_bytes);
-    events::config_read(parts_->events, parts_->timeline.now_ps(), {}, offset, size_bytes, value);
+    events::config_read(parts_->events, parts_->timeline, {}, offset, size_bytes, value);
     if (parts_->border.listened()) {
         parts_->border.report(access(CrossingKind::kConfigRead, size_bytes, offset, value));
     }
@@ -198,7 +198,7 @@ std::uint32_t Nic::config_read(std::uint32_t offset, std::uint32_t size_bytes) {
 }
 
 void Nic::config_write(std::uint32_t offset, std::uint32_t size_bytes, std::uint32_t value) {
-    events::config_write(parts_->events, parts_->timeline.now_ps(), {}, offset, size_bytes, value);
+    events::config_write(parts_->events, parts_->timeline, {}, offset, size_bytes, value);
     if (parts_->border.listened()) {
         parts_->border.report(access(CrossingKind::kConfigWrite, size_bytes, offset, value));
     }
@@ -237,7 +237,7 @@ std::uint32_t Nic::bar_read(unsigned bar, std::uint32_t offset) {
                 break;
         }
     }
-    events::register_read(parts_->events, parts_->timeline.now_ps(), {}, bar, offset, value);
+    events::register_read(parts_->events, parts_->timeline, {}, bar, offset, value);
     if (parts_->border.listened()) {
         parts_->border.report(access(CrossingKind::kBarRead, bar, offset, value));
     }
@@ -245,7 +245,7 @@ std::uint32_t Nic::bar_read(unsigned bar, std::uint32_t offset) {
 }
 
 void Nic::bar_write(unsigned bar, std::uint32_t offset, std::uint32_t value) {
-    events::register_write(parts_->events, parts_->timeline.now_ps(), {}, bar, offset, value);
+    events::register_write(parts_->events, parts_->timeline, {}, bar, offset, value);
     if (parts_->border.listened()) {
         parts_->border.report(access(CrossingKind::kBarWrite, bar, offset, value));
     }

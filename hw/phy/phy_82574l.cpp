@@ -331,7 +331,7 @@ void Phy82574l::enter(State state, const PhyLink& link) {
         (link.up && (link.speed_mbps != link_.speed_mbps || link.full_duplex != link_.full_duplex));
     if (link_.up && !link.up) link_was_lost_ = true;
     if (state != state_ || changed) {
-        events::phy_state(events_, timeline_.now_ps(), {}, static_cast<std::uint64_t>(state),
+        events::phy_state(events_, timeline_, {}, static_cast<std::uint64_t>(state),
                           link.speed_mbps, link.full_duplex ? 1 : 0);
     }
     state_ = state;

@@ -88,7 +88,7 @@ void DescriptorRing::forget() {
 void DescriptorRing::set_tail(std::uint32_t tail) {
     tail_ = tail;
     counters_.doorbells++;
-    events::doorbell(events_, timeline_.now_ps(), {}, static_cast<std::uint64_t>(direction_),
+    events::doorbell(events_, timeline_, {}, static_cast<std::uint64_t>(direction_),
                      queue_, tail, in_host());
     // A tail beyond the ring counts as empty (specification 5.1): the ring idles until a good one
     // is written. A ring of length 0 is not yet set up, which is no mistake.
@@ -327,7 +327,7 @@ std::uint32_t DescriptorRing::taken_index() const {
 }
 
 void DescriptorRing::report_state(std::uint32_t index, std::uint64_t state) const {
-    events::descriptor(events_, timeline_.now_ps(), {}, static_cast<std::uint64_t>(direction_),
+    events::descriptor(events_, timeline_, {}, static_cast<std::uint64_t>(direction_),
                        queue_, index, state);
 }
 

@@ -137,7 +137,7 @@ void RxEngine::receive(FramePtr frame) {
 
 void RxEngine::drop(const Frame& frame, DropReason reason) {
     counters_.drops[static_cast<std::size_t>(reason)]++;
-    events::frame_drop(events_, timeline_.now_ps(), {frame.packet, frame.number},
+    events::frame_drop(events_, timeline_, {frame.packet, frame.number},
                        static_cast<std::uint64_t>(reason), frame.wire_bytes());
 }
 

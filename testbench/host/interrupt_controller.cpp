@@ -130,7 +130,7 @@ void InterruptController::deliver(Line& line) {
     line.in_service = line.kind == Kind::kPin;
     line.count++;
     delivered_++;
-    events::irq_delivered(events_, timeline_.now_ps(), {}, line.number);
+    events::irq_delivered(events_, timeline_, {}, line.number);
     handler_depth_++;
     line.handler(line.ctx, line.number);
     handler_depth_--;

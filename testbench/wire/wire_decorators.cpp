@@ -15,7 +15,7 @@ WireDecorator::WireDecorator(const WireContext& context, WirePath& next)
 
 void WireDecorator::touch(WireFault fault, const Frame& frame, std::uint64_t detail) {
     touched_++;
-    events::wire_fault(events_, timeline_.now_ps(), {frame.packet, frame.number},
+    events::wire_fault(events_, timeline_, {frame.packet, frame.number},
                        static_cast<std::uint64_t>(fault), detail);
 }
 
@@ -51,7 +51,7 @@ void CorruptingWire::carry(FramePtr frame, Picoseconds start_ps, Picoseconds end
             if (std::find(flipped, flipped + i, bit_index) != flipped + i) continue;
             flipped[i++] = bit_index;
             flip(*frame, bit_index);
-            events::wire_fault(events_, timeline_.now_ps(), {frame->packet, frame->number},
+            events::wire_fault(events_, timeline_, {frame->packet, frame->number},
                                static_cast<std::uint64_t>(WireFault::kCorrupted), bit_index);
         }
         count_touched();

@@ -24,7 +24,7 @@ void WireDelivery::carry(FramePtr frame, Picoseconds start_ps, Picoseconds end_p
         const Picoseconds shifted_ps = busy_until_ps_ + kGapBytes * byte_ps;
         if (shifted_ps - start_ps > kBacklogLimit_ps) {
             backlog_drops_++;
-            events::wire_fault(events_, timeline_.now_ps(), {frame->packet, frame->number},
+            events::wire_fault(events_, timeline_, {frame->packet, frame->number},
                                static_cast<std::uint64_t>(WireFault::kLost),
                                static_cast<std::uint64_t>(LossReason::kBacklog));
             return;

@@ -59,339 +59,291 @@ enum class EventType : std::uint16_t {
 namespace events {
 
 /// A bus read of a register, with the value the reader got.
-inline void register_read(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t bar, std::uint64_t offset, std::uint64_t value) {
+inline void register_read(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t bar, std::uint64_t offset, std::uint64_t value) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {bar, offset, value, 0},
-               static_cast<std::uint16_t>(EventType::kRegisterRead), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kRegisterRead), bar, offset, value, 0);
 }
 
 /// A bus write of a register as it reaches the device.
-inline void register_write(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t bar, std::uint64_t offset, std::uint64_t value) {
+inline void register_write(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t bar, std::uint64_t offset, std::uint64_t value) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {bar, offset, value, 0},
-               static_cast<std::uint16_t>(EventType::kRegisterWrite), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kRegisterWrite), bar, offset, value, 0);
 }
 
 /// Configuration space read.
-inline void config_read(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t offset, std::uint64_t size_bytes, std::uint64_t value) {
+inline void config_read(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t offset, std::uint64_t size_bytes, std::uint64_t value) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {offset, size_bytes, value, 0},
-               static_cast<std::uint16_t>(EventType::kConfigRead), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kConfigRead), offset, size_bytes, value, 0);
 }
 
 /// Configuration space write.
-inline void config_write(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t offset, std::uint64_t size_bytes, std::uint64_t value) {
+inline void config_write(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t offset, std::uint64_t size_bytes, std::uint64_t value) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {offset, size_bytes, value, 0},
-               static_cast<std::uint16_t>(EventType::kConfigWrite), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kConfigWrite), offset, size_bytes, value, 0);
 }
 
 /// A tail register written: direction 0 TX, 1 RX; descriptors now owned by hardware.
-inline void doorbell(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t direction, std::uint64_t queue, std::uint64_t tail, std::uint64_t pending) {
+inline void doorbell(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t direction, std::uint64_t queue, std::uint64_t tail, std::uint64_t pending) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {direction, queue, tail, pending},
-               static_cast<std::uint16_t>(EventType::kDoorbell), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kDoorbell), direction, queue, tail, pending);
 }
 
 /// A descriptor's state: 1 fetched, 2 data moved (TX: read; RX: write issued), 3 written back, 4 fault.
-inline void descriptor(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t direction, std::uint64_t queue, std::uint64_t index, std::uint64_t state) {
+inline void descriptor(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t direction, std::uint64_t queue, std::uint64_t index, std::uint64_t state) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {direction, queue, index, state},
-               static_cast<std::uint16_t>(EventType::kDescriptor), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kDescriptor), direction, queue, index, state);
 }
 
 /// Read request issued onto the link; kind: 0 descriptor, 1 TX data, 2 RX data, 3 write-back, 4 message.
-inline void dma_read(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t address, std::uint64_t size_bytes, std::uint64_t kind, std::uint64_t tag) {
+inline void dma_read(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t address, std::uint64_t size_bytes, std::uint64_t kind, std::uint64_t tag) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {address, size_bytes, kind, tag},
-               static_cast<std::uint16_t>(EventType::kDmaRead), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kDmaRead), address, size_bytes, kind, tag);
 }
 
 /// The last completion of a read has arrived in the device; status 0 good.
-inline void dma_completion(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t address, std::uint64_t size_bytes, std::uint64_t kind, std::uint64_t status) {
+inline void dma_completion(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t address, std::uint64_t size_bytes, std::uint64_t kind, std::uint64_t status) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {address, size_bytes, kind, status},
-               static_cast<std::uint16_t>(EventType::kDmaCompletion), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kDmaCompletion), address, size_bytes, kind, status);
 }
 
 /// A posted write became visible in host memory; status 0 good.
-inline void dma_write(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t address, std::uint64_t size_bytes, std::uint64_t kind, std::uint64_t status) {
+inline void dma_write(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t address, std::uint64_t size_bytes, std::uint64_t kind, std::uint64_t status) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {address, size_bytes, kind, status},
-               static_cast<std::uint16_t>(EventType::kDmaWrite), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kDmaWrite), address, size_bytes, kind, status);
 }
 
 /// The driver handed a byte range to the device: direction 1 to device, 2 from device, 3 both.
-inline void dma_map(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t iova, std::uint64_t size_bytes, std::uint64_t direction) {
+inline void dma_map(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t iova, std::uint64_t size_bytes, std::uint64_t direction) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {iova, size_bytes, direction, 0},
-               static_cast<std::uint16_t>(EventType::kDmaMap), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kDmaMap), iova, size_bytes, direction, 0);
 }
 
 /// Ownership of a mapped range moved without unmapping it.
-inline void dma_sync(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t iova, std::uint64_t size_bytes, std::uint64_t direction, std::uint64_t for_cpu) {
+inline void dma_sync(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t iova, std::uint64_t size_bytes, std::uint64_t direction, std::uint64_t for_cpu) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {iova, size_bytes, direction, for_cpu},
-               static_cast<std::uint16_t>(EventType::kDmaSync), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kDmaSync), iova, size_bytes, direction, for_cpu);
 }
 
 /// The driver took a range back.
-inline void dma_unmap(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t iova, std::uint64_t size_bytes, std::uint64_t direction) {
+inline void dma_unmap(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t iova, std::uint64_t size_bytes, std::uint64_t direction) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {iova, size_bytes, direction, 0},
-               static_cast<std::uint16_t>(EventType::kDmaUnmap), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kDmaUnmap), iova, size_bytes, direction, 0);
 }
 
 /// The MAC starts to send: FCS included; first preamble bit and last FCS bit on the wire.
-inline void frame_transmit(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t size_bytes, std::uint64_t start_ps, std::uint64_t end_ps) {
+inline void frame_transmit(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t size_bytes, std::uint64_t start_ps, std::uint64_t end_ps) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {size_bytes, start_ps, end_ps, 0},
-               static_cast<std::uint16_t>(EventType::kFrameTransmit), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kFrameTransmit), size_bytes, start_ps, end_ps, 0);
 }
 
 /// The last bit of a frame reached the receiving MAC.
-inline void frame_arrive(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t size_bytes) {
+inline void frame_arrive(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t size_bytes) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {size_bytes, 0, 0, 0},
-               static_cast<std::uint16_t>(EventType::kFrameArrive), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kFrameArrive), size_bytes, 0, 0, 0);
 }
 
 /// The receive filter let the frame in; filter: which rule matched.
-inline void frame_accept(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t queue, std::uint64_t filter) {
+inline void frame_accept(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t queue, std::uint64_t filter) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {queue, filter, 0, 0},
-               static_cast<std::uint16_t>(EventType::kFrameAccept), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kFrameAccept), queue, filter, 0, 0);
 }
 
 /// A frame was dropped, with the reason.
-inline void frame_drop(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t reason, std::uint64_t size_bytes) {
+inline void frame_drop(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t reason, std::uint64_t size_bytes) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {reason, size_bytes, 0, 0},
-               static_cast<std::uint16_t>(EventType::kFrameDrop), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kFrameDrop), reason, size_bytes, 0, 0);
 }
 
 /// The frame's data is in host memory; index of its last descriptor.
-inline void frame_stored(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t queue, std::uint64_t size_bytes, std::uint64_t index) {
+inline void frame_stored(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t queue, std::uint64_t size_bytes, std::uint64_t index) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {queue, size_bytes, index, 0},
-               static_cast<std::uint16_t>(EventType::kFrameStored), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kFrameStored), queue, size_bytes, index, 0);
 }
 
 /// Packet buffer occupancy after a change: direction 0 TX, 1 RX.
-inline void fifo_level(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t direction, std::uint64_t used_bytes, std::uint64_t capacity_bytes) {
+inline void fifo_level(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t direction, std::uint64_t used_bytes, std::uint64_t capacity_bytes) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {direction, used_bytes, capacity_bytes, 0},
-               static_cast<std::uint16_t>(EventType::kFifoLevel), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kFifoLevel), direction, used_bytes, capacity_bytes, 0);
 }
 
 /// Causes were set in ICR.
-inline void irq_cause(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t causes, std::uint64_t icr, std::uint64_t ims) {
+inline void irq_cause(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t causes, std::uint64_t icr, std::uint64_t ims) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {causes, icr, ims, 0},
-               static_cast<std::uint16_t>(EventType::kIrqCause), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kIrqCause), causes, icr, ims, 0);
 }
 
 /// An interrupt is held back by ITR or EITR.
-inline void irq_moderated(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t vector, std::uint64_t until_ps) {
+inline void irq_moderated(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t vector, std::uint64_t until_ps) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {vector, until_ps, 0, 0},
-               static_cast<std::uint16_t>(EventType::kIrqModerated), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kIrqModerated), vector, until_ps, 0, 0);
 }
 
 /// An MSI or MSI-X message left the device; vector 255 is MSI.
-inline void irq_message(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t vector, std::uint64_t address, std::uint64_t data) {
+inline void irq_message(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t vector, std::uint64_t address, std::uint64_t data) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {vector, address, data, 0},
-               static_cast<std::uint16_t>(EventType::kIrqMessage), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kIrqMessage), vector, address, data, 0);
 }
 
 /// INTA changed.
-inline void irq_pin(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t asserted) {
+inline void irq_pin(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t asserted) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {asserted, 0, 0, 0},
-               static_cast<std::uint16_t>(EventType::kIrqPin), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kIrqPin), asserted, 0, 0, 0);
 }
 
 /// The host's interrupt controller told the CPU.
-inline void irq_delivered(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t line) {
+inline void irq_delivered(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t line) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {line, 0, 0, 0},
-               static_cast<std::uint16_t>(EventType::kIrqDelivered), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kIrqDelivered), line, 0, 0, 0);
 }
 
 /// STATUS.LU changed.
-inline void link_state(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t up, std::uint64_t speed_mbps, std::uint64_t full_duplex) {
+inline void link_state(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t up, std::uint64_t speed_mbps, std::uint64_t full_duplex) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {up, speed_mbps, full_duplex, 0},
-               static_cast<std::uint16_t>(EventType::kLinkState), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kLinkState), up, speed_mbps, full_duplex, 0);
 }
 
 /// Negotiation: 0 down, 1 negotiating, 2 up.
-inline void phy_state(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t state, std::uint64_t speed_mbps, std::uint64_t full_duplex) {
+inline void phy_state(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t state, std::uint64_t speed_mbps, std::uint64_t full_duplex) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {state, speed_mbps, full_duplex, 0},
-               static_cast<std::uint16_t>(EventType::kPhyState), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kPhyState), state, speed_mbps, full_duplex, 0);
 }
 
 /// A reset: 0 power-on, 1 PCIe, 2 D3 to D0, 3 CTRL.RST, 4 PHY.
-inline void device_reset(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t kind, std::uint64_t epoch) {
+inline void device_reset(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t kind, std::uint64_t epoch) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {kind, epoch, 0, 0},
-               static_cast<std::uint16_t>(EventType::kDeviceReset), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kDeviceReset), kind, epoch, 0, 0);
 }
 
 /// The wire touched a frame: 1 lost (detail 0 chance, 1 cable out, 2 backlog, 3 rate), 2 duplicated, 3 reordered (overtakers), 4 corrupted (bit index, one event a flip), 5 delayed (ps).
-inline void wire_fault(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t fault, std::uint64_t detail) {
+inline void wire_fault(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t fault, std::uint64_t detail) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {fault, detail, 0, 0},
-               static_cast<std::uint16_t>(EventType::kWireFault), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kWireFault), fault, detail, 0, 0);
 }
 
 /// The cable was plugged or pulled.
-inline void cable(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t connected) {
+inline void cable(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t connected) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {connected, 0, 0, 0},
-               static_cast<std::uint16_t>(EventType::kCable), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kCable), connected, 0, 0, 0);
 }
 
 /// A thread enters the kernel; call: 1 socket 2 bind 3 connect 4 listen 5 accept 6 read 7 write 8 sendto 9 recvfrom 10 close 11 shutdown.
-inline void syscall_enter(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t call, std::uint64_t fd, std::uint64_t size_bytes) {
+inline void syscall_enter(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t call, std::uint64_t fd, std::uint64_t size_bytes) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {call, fd, size_bytes, 0},
-               static_cast<std::uint16_t>(EventType::kSyscallEnter), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kSyscallEnter), call, fd, size_bytes, 0);
 }
 
 /// Back to user mode with the call's result.
-inline void syscall_exit(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t call, std::uint64_t fd, std::uint64_t result) {
+inline void syscall_exit(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t call, std::uint64_t fd, std::uint64_t result) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {call, fd, result, 0},
-               static_cast<std::uint16_t>(EventType::kSyscallExit), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kSyscallExit), call, fd, result, 0);
 }
 
 /// A packet crosses a layer: 1 socket 2 TCP 3 UDP 4 IP 5 ARP 6 Ethernet 7 driver; direction 0 down, 1 up; CPU time charged.
-inline void layer(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t layer, std::uint64_t direction, std::uint64_t size_bytes, std::uint64_t cost_ps) {
+inline void layer(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t layer, std::uint64_t direction, std::uint64_t size_bytes, std::uint64_t cost_ps) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {layer, direction, size_bytes, cost_ps},
-               static_cast<std::uint16_t>(EventType::kLayer), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kLayer), layer, direction, size_bytes, cost_ps);
 }
 
 /// TCP made or took a segment.
-inline void tcp_segment(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t sequence, std::uint64_t length_bytes, std::uint64_t flags, std::uint64_t window_bytes) {
+inline void tcp_segment(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t sequence, std::uint64_t length_bytes, std::uint64_t flags, std::uint64_t window_bytes) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {sequence, length_bytes, flags, window_bytes},
-               static_cast<std::uint16_t>(EventType::kTcpSegment), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kTcpSegment), sequence, length_bytes, flags, window_bytes);
 }
 
 /// Fill of a socket buffer after a change: direction 0 send, 1 receive.
-inline void socket_buffer(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t fd, std::uint64_t direction, std::uint64_t used_bytes, std::uint64_t limit_bytes) {
+inline void socket_buffer(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t fd, std::uint64_t direction, std::uint64_t used_bytes, std::uint64_t limit_bytes) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {fd, direction, used_bytes, limit_bytes},
-               static_cast<std::uint16_t>(EventType::kSocketBuffer), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kSocketBuffer), fd, direction, used_bytes, limit_bytes);
 }
 
 /// A thread waits: 1 send buffer full 2 receive buffer empty 3 connect or accept 4 sleep 5 lock.
-inline void thread_block(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t thread, std::uint64_t reason) {
+inline void thread_block(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t thread, std::uint64_t reason) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {thread, reason, 0, 0},
-               static_cast<std::uint16_t>(EventType::kThreadBlock), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kThreadBlock), thread, reason, 0, 0);
 }
 
 /// The thread runs again.
-inline void thread_wake(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t thread, std::uint64_t reason) {
+inline void thread_wake(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t thread, std::uint64_t reason) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {thread, reason, 0, 0},
-               static_cast<std::uint16_t>(EventType::kThreadWake), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kThreadWake), thread, reason, 0, 0);
 }
 
 /// The routing table chose (IPv4 addresses in host order).
-inline void route(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t destination, std::uint64_t gateway, std::uint64_t interface) {
+inline void route(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t destination, std::uint64_t gateway, std::uint64_t interface) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {destination, gateway, interface, 0},
-               static_cast<std::uint16_t>(EventType::kRoute), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kRoute), destination, gateway, interface, 0);
 }
 
 /// ARP cache: 0 miss, request sent; 1 hit; 2 resolved; 3 given up.
-inline void arp(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t address, std::uint64_t result) {
+inline void arp(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t address, std::uint64_t result) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {address, result, 0, 0},
-               static_cast<std::uint16_t>(EventType::kArp), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kArp), address, result, 0, 0);
 }
 
 /// CPU enters an interrupt handler.
-inline void hard_irq_enter(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t line, std::uint64_t nesting) {
+inline void hard_irq_enter(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t line, std::uint64_t nesting) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {line, nesting, 0, 0},
-               static_cast<std::uint16_t>(EventType::kHardIrqEnter), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kHardIrqEnter), line, nesting, 0, 0);
 }
 
 /// CPU leaves the handler.
-inline void hard_irq_exit(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t line, std::uint64_t duration_ps) {
+inline void hard_irq_exit(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t line, std::uint64_t duration_ps) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {line, duration_ps, 0, 0},
-               static_cast<std::uint16_t>(EventType::kHardIrqExit), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kHardIrqExit), line, duration_ps, 0, 0);
 }
 
 /// Softirq pending: 0 HI 1 TIMER 2 NET_TX 3 NET_RX 4 BLOCK 5 IRQ_POLL 6 TASKLET 7 SCHED 8 HRTIMER 9 RCU.
-inline void softirq_raise(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t vector) {
+inline void softirq_raise(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t vector) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {vector, 0, 0, 0},
-               static_cast<std::uint16_t>(EventType::kSoftirqRaise), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kSoftirqRaise), vector, 0, 0, 0);
 }
 
 /// Softirq handler starts.
-inline void softirq_enter(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t vector) {
+inline void softirq_enter(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t vector) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {vector, 0, 0, 0},
-               static_cast<std::uint16_t>(EventType::kSoftirqEnter), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kSoftirqEnter), vector, 0, 0, 0);
 }
 
 /// Softirq handler ends; packets handled.
-inline void softirq_exit(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t vector, std::uint64_t duration_ps, std::uint64_t work) {
+inline void softirq_exit(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t vector, std::uint64_t duration_ps, std::uint64_t work) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {vector, duration_ps, work, 0},
-               static_cast<std::uint16_t>(EventType::kSoftirqExit), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kSoftirqExit), vector, duration_ps, work, 0);
 }
 
 /// One NAPI poll: packets handled of the budget.
-inline void napi_poll(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t interface, std::uint64_t work, std::uint64_t budget) {
+inline void napi_poll(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t interface, std::uint64_t work, std::uint64_t budget) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {interface, work, budget, 0},
-               static_cast<std::uint16_t>(EventType::kNapiPoll), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kNapiPoll), interface, work, budget, 0);
 }
 
 /// Softirq work moved to (1) or left (0) the ksoftirqd thread.
-inline void ksoftirqd(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t awake) {
+inline void ksoftirqd(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t awake) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {awake, 0, 0, 0},
-               static_cast<std::uint16_t>(EventType::kKsoftirqd), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kKsoftirqd), awake, 0, 0, 0);
 }
 
 /// The driver stopped (1) or restarted (0) the transmit queue.
-inline void queue_stop(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t interface, std::uint64_t stopped) {
+inline void queue_stop(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t interface, std::uint64_t stopped) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {interface, stopped, 0, 0},
-               static_cast<std::uint16_t>(EventType::kQueueStop), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kQueueStop), interface, stopped, 0, 0);
 }
 
 /// A packet identity was given: the byte range of its stream.
-inline void packet_made(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t fd, std::uint64_t first_byte, std::uint64_t end_byte) {
+inline void packet_made(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t fd, std::uint64_t first_byte, std::uint64_t end_byte) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {fd, first_byte, end_byte, 0},
-               static_cast<std::uint16_t>(EventType::kPacketMade), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kPacketMade), fd, first_byte, end_byte, 0);
 }
 
 /// The reader copied the packet's bytes out.
-inline void packet_read(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t fd, std::uint64_t size_bytes) {
+inline void packet_read(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t fd, std::uint64_t size_bytes) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {fd, size_bytes, 0, 0},
-               static_cast<std::uint16_t>(EventType::kPacketRead), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kPacketRead), fd, size_bytes, 0, 0);
 }
 
 /// Behind each tcp_segment: its ACK number (0: it has none), and the connection's congestion window, slow start threshold and unacknowledged bytes before it; these are 0 without a connection.
-inline void tcp_window(const EventPort& port, Picoseconds time_ps, PacketRef ref, std::uint64_t acknowledged, std::uint64_t cwnd_bytes, std::uint64_t ssthresh_bytes, std::uint64_t in_flight_bytes) {
+inline void tcp_window(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t acknowledged, std::uint64_t cwnd_bytes, std::uint64_t ssthresh_bytes, std::uint64_t in_flight_bytes) {
     if (!port.enabled()) return;
-    port.emit({time_ps, ref.packet, ref.frame, {acknowledged, cwnd_bytes, ssthresh_bytes, in_flight_bytes},
-               static_cast<std::uint16_t>(EventType::kTcpWindow), port.source()});
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kTcpWindow), acknowledged, cwnd_bytes, ssthresh_bytes, in_flight_bytes);
 }
 
 /// The schema, for listeners that print or document events; ends with a null name.
