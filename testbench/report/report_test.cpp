@@ -62,6 +62,12 @@ TEST(TextReportTest, AFailureShowsWhatWasExpectedWhatItWasAndHowToReplay) {
     EXPECT_THAT(text, Not(HasSubstr("\x1b")));
 }
 
+TEST(TextReportTest, AnExpectationThatHeldShowsTheValueToo) {
+    RunResult result = failed_run();
+    result.expectations[0].passed = true;
+    EXPECT_THAT(text_report(to_json(result), "", {}), HasSubstr("ok   a == 1: it is 0\n"));
+}
+
 TEST(TextReportTest, DropsAreShownWhenTheyHappenedAndAllMetricsWhenAskedFor) {
     EXPECT_THAT(text_report(to_json(failed_run()), "", {}), HasSubstr("drops.crc"));
     EXPECT_THAT(text_report(to_json(failed_run()), "", {}), Not(HasSubstr("drops.filter")));

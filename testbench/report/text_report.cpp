@@ -123,12 +123,10 @@ std::string expectation_lines(const json& expectations, const Painter& paint) {
         const bool passed = e["passed"];
         const std::string mark = passed ? paint.good("ok  ") : paint.bad("FAIL");
         text += fmt::format("  {} {}", mark, e["text"].get<std::string>());
-        if (!passed) {
-            text += e["actual"].is_null() ? ": the run has no such metric"
-                                          : fmt::format(": it is {}", e["actual"].dump());
-            const std::string why = e["why"];
-            if (!why.empty()) text += fmt::format(" ({})", why);
-        }
+        text += e["actual"].is_null() ? ": the run has no such metric"
+                                      : fmt::format(": it is {}", e["actual"].dump());
+        const std::string why = e["why"];
+        if (!passed && !why.empty()) text += fmt::format(" ({})", why);
         text += "\n";
     }
     return text;
