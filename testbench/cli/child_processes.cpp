@@ -66,15 +66,17 @@ std::string ChildEnd::text() const {
     return fmt::format("exit {}", exit_code);
 }
 
-void run_children(const std::vector<std::vector<std::string>>& commands, unsigned jobs,
-                  const std::function<void(std::size_t, const ChildEnd&)>& ended) {
+int run_children(const std::vector<std::vector<std::string>>& commands, unsigned jobs,
+                 const std::function<void(std::size_t, const ChildEnd&)>& ended,
+                 const std::function<bool(std::size_t)>& starting) {
     const InterruptGuard guard;
     std::map<pid_t, std::size_t> running;
     std::size_t next = 0;
     bool passed_on = false;
     while (next < commands.size() || !running.empty()) {
         while (next < commands.size() && running.size() < jobs && interrupted == 0) {
-            const pid_t pid = spawn(commands[next]);
+            const bool wanted = !starting || starting(next);
+            const pid_t pid = wanted ? spawn(commands[next]) : -1;
             if (pid < 0) {
                 ended(next++, ChildEnd{});
             } else {
@@ -86,8 +88,10 @@ void run_children(const std::vector<std::vector<std::string>>& commands, unsigne
             for (const auto& [pid, index] : running) kill(pid, interrupted);
         }
         if (running.empty()) {
-            for (; next < commands.size(); next++) ended(next, ChildEnd{});
-            return;
+            ChildEnd withheld;
+            withheld.withheld = true;
+            for (; next < commands.size(); next++) ended(next, withheld);
+            break;
         }
         int status = 0;
         const pid_t pid = waitpid(-1, &status, 0);
@@ -97,6 +101,7 @@ void run_children(const std::vector<std::vector<std::string>>& commands, unsigne
         running.erase(child);
         ended(index, end_of(status));
     }
+    return interrupted;
 }
 
 }  // namespace doorbell::cli

@@ -12,13 +12,22 @@ struct ChildEnd {
     bool started = false;
     int exit_code = -1;  ///< -1 when a signal ended it.
     int signal = 0;
+    bool withheld = false;                   ///< Not started, since we were interrupted first.
     [[nodiscard]] std::string text() const;  ///< "exit 3", "signal 6 (Aborted)"
 };
 
 /// Runs commands as processes, at most `jobs` at a time. What they print goes where ours goes.
 /// `ended` is called once for each, in the order in which they end; the number is the command's.
+/// `starting` is asked just before each starts; one it refuses has ended, not started.
 /// SIGINT and SIGTERM are passed on, and what has not been started stays that way.
-void run_children(const std::vector<std::vector<std::string>>& commands, unsigned jobs,
-                  const std::function<void(std::size_t, const ChildEnd&)>& ended);
+/// Returns the signal that interrupted us, 0 when none did.
+int run_children(const std::vector<std::vector<std::string>>& commands, unsigned jobs,
+                 const std::function<void(std::size_t, const ChildEnd&)>& ended,
+                 const std::function<bool(std::size_t)>& starting = {});
+
+/// The exit code of who was interrupted, as shells count: 130 for SIGINT, 143 for SIGTERM.
+inline int interrupted_exit_code(int signal) {
+    return 128 + signal;
+}
 
 }  // namespace doorbell::cli

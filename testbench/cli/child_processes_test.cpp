@@ -63,6 +63,7 @@ TEST(ChildProcessesTest, AnInterruptIsPassedOnAndNothingNewIsStarted) {
     const auto ends = run({shell("kill -INT " + parent + "; exec sleep 10"), shell("exit 0")}, 1);
     EXPECT_EQ(ends.at(0).signal, SIGINT);
     EXPECT_FALSE(ends.at(1).started);
+    EXPECT_TRUE(ends.at(1).withheld);
 }
 
 }  // namespace

@@ -19,6 +19,37 @@ Verdict verdict_of(const json& result) {
     return Verdict::kBroken;
 }
 
+namespace {
+
+/// How a user looks into a process that a signal ended.
+void add_ways_to_find_out(report::RunResult& result, const PlannedRun& run,
+                          const RunOptions& options, const ProgramPaths& paths) {
+    std::string command;
+    for (const std::string& word : child_command(run, options, paths)) {
+        command += " " + shell_quoted(word);
+    }
+    result.failures.push_back("debugger: gdb --args" + command);
+    ProgramPaths sanitized = paths;
+    sanitized.command = "build/asan-ubsan/bin/doorbell";
+    result.failures.push_back("sanitizers: ./doorbell build asan-ubsan && " +
+                              replay_command(run, options, sanitized));
+}
+
+/// What a run that died wrote until then; a capture may end in the middle of a frame.
+void list_what_it_left(report::RunResult& result, const std::filesystem::path& folder) {
+    result.artifacts["result"] = "result.json";
+    const auto add = [&](const char* kind, const char* file) {
+        std::error_code error;
+        if (std::filesystem::exists(folder / file, error)) result.artifacts[kind] = file;
+    };
+    add("configuration", "resolved.toml");
+    add("capture", "wire.pcapng");
+    add("trace", "events.trace");
+    add("trace", "events.jsonl");
+}
+
+}  // namespace
+
 json child_result(const PlannedRun& run, const ChildEnd& end, const RunOptions& options,
                   const ProgramPaths& paths) {
     const std::filesystem::path file = run.folder / "result.json";
@@ -35,7 +66,20 @@ json child_result(const PlannedRun& run, const ChildEnd& end, const RunOptions& 
     // Killed on the user's behalf, or never begun: nothing broke.
     const bool stopped = !end.started || end.signal == SIGINT || end.signal == SIGTERM;
     broken.verdict = stopped ? Verdict::kError : Verdict::kBroken;
-    broken.failures.push_back(fmt::format("the run ended with {}", end.text()));
+    if (end.withheld) {
+        // Its folder is left alone: nothing of this run is in it.
+        broken.failures.emplace_back("not started: interrupted");
+        return to_json(broken);
+    }
+    if (!end.started) {
+        broken.failures.emplace_back("the run could not be started");
+    } else if (stopped) {
+        broken.failures.push_back(fmt::format("interrupted by {}", end.text()));
+    } else {
+        broken.failures.push_back(fmt::format("the run ended with {}", end.text()));
+        if (end.signal != 0) add_ways_to_find_out(broken, run, options, paths);
+    }
+    list_what_it_left(broken, run.folder);
     result = to_json(broken);
     std::ofstream(file) << result.dump(2) << "\n";
     return result;

@@ -53,6 +53,26 @@ TEST_F(ChildResultTest, AChildThatLeavesNothingOrHalfAResultHasBroken) {
 TEST_F(ChildResultTest, WhatTheUserStoppedHasNotBroken) {
     EXPECT_EQ(result_of("", killed(SIGINT))["verdict"], "error");
     EXPECT_EQ(result_of("", ChildEnd{})["verdict"], "error");
+    EXPECT_THAT(result_of("", killed(SIGINT))["failures"][0].get<std::string>(),
+                HasSubstr("interrupted by signal 2"));
+}
+
+TEST_F(ChildResultTest, WhatAnInterruptKeptFromStartingLeavesAnEarlierResultAlone) {
+    ChildEnd withheld;
+    withheld.withheld = true;
+    const auto result = result_of("pass", withheld);
+    EXPECT_EQ(result["verdict"], "error");
+    EXPECT_EQ(result["failures"][0], "not started: interrupted");
+    EXPECT_THAT(report::read_file(folder / "result.json"), HasSubstr("mine"));
+}
+
+TEST_F(ChildResultTest, ACrashSaysHowToLookIntoItAndWhatItLeft) {
+    std::ofstream(folder / "wire.pcapng") << "x";
+    const auto result = result_of("", killed(SIGSEGV));
+    EXPECT_THAT(result["failures"][1].get<std::string>(), HasSubstr("gdb --args"));
+    EXPECT_THAT(result["failures"][2].get<std::string>(), HasSubstr("build asan-ubsan && build/"));
+    EXPECT_EQ(result["artifacts"]["capture"], "wire.pcapng");
+    EXPECT_FALSE(result["artifacts"].contains("trace"));
 }
 
 }  // namespace

@@ -83,6 +83,12 @@ const scenario::ImageContents* ProgramKnowledge::image(const std::string& name,
                                                        std::string& why) const {
     const LoadedImage& loaded = load(name);
     why = loaded.error;
+    std::error_code error;
+    if (!std::filesystem::exists(image_path(paths_, name, scenario_folder_), error)) {
+        why += "; there are";
+        for (const std::string& known : known_images(paths_)) why += " '" + known + "'";
+        why += "; a new one: guest_stack/examples/eager_doorbell/README.md";
+    }
     return loaded.error.empty() ? &loaded.contents : nullptr;
 }
 

@@ -55,6 +55,20 @@ std::filesystem::path image_path(const ProgramPaths& paths, const std::string& n
     return path.is_absolute() ? path : scenario_folder / path;
 }
 
+std::vector<std::string> known_images(const ProgramPaths& paths) {
+    std::vector<std::string> names;
+    std::error_code error;
+    const std::string_view end = kImageEnd;
+    for (const auto& entry : std::filesystem::directory_iterator(paths.images, error)) {
+        std::string name = entry.path().filename().string();
+        if (name.size() <= end.size() || name.substr(name.size() - end.size()) != end) continue;
+        name.resize(name.size() - end.size());
+        names.push_back(name == kDefaultImage ? "default" : name);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 std::string shell_quoted(const std::string& word) {
     const auto plain = [](unsigned char c) {
         return std::isalnum(c) != 0 ||

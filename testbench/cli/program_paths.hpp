@@ -27,6 +27,9 @@ struct ProgramPaths {
 [[nodiscard]] std::filesystem::path image_path(const ProgramPaths& paths, const std::string& name,
                                                const std::filesystem::path& scenario_folder);
 
+/// Names of the guest images that have been built, as `image` takes them.
+[[nodiscard]] std::vector<std::string> known_images(const ProgramPaths& paths);
+
 /// A word as a shell must read it.
 [[nodiscard]] std::string shell_quoted(const std::string& word);
 

@@ -3,7 +3,9 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -211,6 +213,7 @@ class ExitCodes(Acceptance):
         done = doorbell("check", "ping", "--set", "host.a.image=nothere")
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("there is no guest image 'nothere'", done.stderr)
+        self.assertIn("there are 'default'", done.stderr)
         self.assertEqual(done.stderr.count("error:"), 1, done.stderr)
 
     def test_2_for_a_value_or_an_argument_the_guest_would_refuse(self):
@@ -304,6 +307,57 @@ class ExitCodes(Acceptance):
         self.assertIn("replay:", done.stdout)
         result = json.loads((self.folder / "o/result.json").read_text())
         self.assertEqual(result["verdict"], "broken")
+
+    def children_of(self, process):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            if children.strip():
+                return [int(child) for child in children.split()]
+            time.sleep(0.01)
+        self.fail("no child was started")
+
+    def wait_for_capture(self, folder):
+        deadline = time.monotonic() + 60
+        while not (folder / "wire.pcapng").exists():
+            self.assertLess(time.monotonic(), deadline, "the run leaves no capture")
+            time.sleep(0.01)
+
+    def start(self, *arguments):
+        process = subprocess.Popen(["bash", "-c", "ulimit -c 0; exec \"$0\" \"$@\"", str(BINARY),
+                                    "run", *arguments, "--out", str(self.folder / "o")],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_3_and_time_and_ways_to_find_out_when_the_model_aborts(self):
+        process = self.start("tcp_file", "--set", "workload.bytes=200000000")
+        self.wait_for_capture(self.folder / "o")
+        time.sleep(0.3)
+        os.kill(self.children_of(process)[0], signal.SIGABRT)
+        out, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 3, out + errors)
+        self.assertRegex(errors, r"crash: signal 6 after about \d+\.\d{3} ms of simulated time\n")
+        self.assertIn("gdb --args", out)
+        self.assertRegex(out, "evidence in .*: wire.pcapng")
+
+    def test_130_and_143_when_interrupted_and_what_did_not_start_keeps_its_evidence(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            later = self.folder / "o/003/result.json"
+            later.parent.mkdir(parents=True, exist_ok=True)
+            later.write_text("earlier")
+            process = self.start("interrupt_moderation", "--set", "workload.bytes=200000000")
+            self.wait_for_capture(self.folder / "o/000")
+            process.send_signal(number)
+            out, errors = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 128 + number, out + errors)
+            self.assertIn("interrupted: 3 of 4 runs not started\n", errors)
+            self.assertNotIn("was not started", out + errors)
+            self.assertEqual(later.read_text(), "earlier")
+            (self.folder / "o/000/wire.pcapng").unlink()
+
+    def test_2_for_a_scenario_file_that_is_not_there(self):
+        self.assertIn("missing.toml: no such file", doorbell("run", "missing.toml").stderr)
 
 
 class Output(Acceptance):

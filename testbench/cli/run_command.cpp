@@ -32,6 +32,11 @@ std::vector<PlannedRun> plan(const RunOptions& options, const ProgramPaths& path
     for (const std::string& name : options.scenarios) {
         const std::filesystem::path file = scenario_path(paths, name);
         if (name.find('/') == std::string::npos && !std::filesystem::exists(file)) {
+            if (file.extension() == ".toml" && file == name) {
+                std::cerr << fmt::format("error: {}: no such file\n", name);
+                good = false;
+                continue;
+            }
             std::cerr << fmt::format("error: there is no scenario '{}'\n", name);
             const auto help = scenario::suggestion(name, shipped_scenarios(paths));
             if (!help.empty()) std::cerr << "      = help: " << help << "\n";
@@ -85,7 +90,19 @@ bool prepare_folder(const std::filesystem::path& folder) {
                                  error.message());
         return false;
     }
-    // An older run's must not be taken for this one's.
+    for (const char* name : kEvidenceFiles) {
+        if (!std::filesystem::is_directory(folder / name, error)) continue;
+        std::cerr << fmt::format("error: '{}' is a folder, where the evidence has its place\n",
+                                 (folder / name).string());
+        return false;
+    }
+    return true;
+}
+
+/// What an older run left must not be taken for this one's. Only when it starts: what an
+/// interrupted sweep did not come to keeps what it had.
+bool remove_old_evidence(const std::filesystem::path& folder) {
+    std::error_code error;
     for (const char* name : kEvidenceFiles) {
         std::filesystem::remove(folder / name, error);
         if (!error) continue;
@@ -134,10 +151,13 @@ int run_all(const RunOptions& options, const ProgramPaths& paths) {
     for (std::size_t i = 0; i < runs.size(); i++) results.push_back(nullptr);
     std::size_t shown = 0;
     const report::TextOptions text{use_colour(options.colour, STDOUT_FILENO), options.verbosity};
-    run_children(commands, options.jobs, [&](std::size_t index, const ChildEnd& end) {
+    std::size_t withheld = 0;
+    const auto starting = [&](std::size_t i) { return remove_old_evidence(runs[i].folder); };
+    const auto ended = [&](std::size_t index, const ChildEnd& end) {
+        withheld += end.withheld ? 1 : 0;
         results[index] = child_result(runs[index], end, options, paths);
         // In the order of the plan, whatever the order in which they end.
-        for (; shown < runs.size() && !results[shown].is_null(); shown++) {
+        for (; shown < runs.size() - withheld && !results[shown].is_null(); shown++) {
             const std::string report =
                 report::text_report(results[shown], runs[shown].folder.string(), text);
             if (options.format == Format::kText) {
@@ -147,7 +167,8 @@ int run_all(const RunOptions& options, const ProgramPaths& paths) {
                                                  {false, -1});
             }
         }
-    });
+    };
+    const int interrupted = run_children(commands, options.jobs, ended, starting);
 
     if (options.format == Format::kJson) {
         const bool one = runs.size() == 1;
@@ -156,6 +177,15 @@ int run_all(const RunOptions& options, const ProgramPaths& paths) {
     Verdict worst = Verdict::kPass;
     for (const json& result : results) worst = std::max(worst, verdict_of(result));
     if (!write_junit(options, results)) worst = std::max(worst, Verdict::kError);
+    if (interrupted != 0) {
+        // A progress line may still stand there.
+        std::cerr << (child_options.progress ? "\r\x1b[K" : "") << "interrupted";
+        if (withheld != 0) {
+            std::cerr << fmt::format(": {} of {} runs not started", withheld, runs.size());
+        }
+        std::cerr << "\n";
+        return interrupted_exit_code(interrupted);
+    }
     return static_cast<int>(worst);
 }
 

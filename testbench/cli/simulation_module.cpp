@@ -15,6 +15,7 @@
 #include "hw/nic/nic_module.hpp"
 #include "testbench/checks/expectations.hpp"
 #include "testbench/checks/file_comparison.hpp"
+#include "testbench/cli/crash_note.hpp"
 #include "testbench/cli/host_config.hpp"
 #include "testbench/cli/run_evidence.hpp"
 #include "testbench/host/host_module.hpp"
@@ -201,6 +202,7 @@ struct Simulation::System {
             const Picoseconds jump = next == kNever ? limit : (next + kSlice - 1) / kSlice * kSlice;
             clock.advance_until(std::min(std::max(grid, jump), std::max(limit, clock.now_ps())));
             if (end_ps != kNever && clock.now_ps() >= limit) break;
+            note_simulated_time(clock.now_ps());
             if (options.progress) options.progress(clock.now_ps());
         }
     }
@@ -376,6 +378,10 @@ void Simulation::run(RunResult& result) {
     }
     const std::uint64_t started_ns = cpu_time_ns();
     try {
+        for (std::size_t h = 0; h < s.hosts.size(); h++) {
+            note_guest(s.scenario.hosts[h].name, s.hosts[h]->code());
+        }
+        explain_crashes();
         s.simulate(result);
     } catch (const std::exception& error) {
         System::fail(

@@ -59,7 +59,12 @@ int test_command(const ProgramPaths& paths, const std::vector<std::string>& ctes
     std::filesystem::remove(junit, ignored);
 
     int code = 1;
-    run_children({command}, 1, [&](std::size_t, const ChildEnd& end) { code = end.exit_code; });
+    const int interrupted =
+        run_children({command}, 1, [&](std::size_t, const ChildEnd& end) { code = end.exit_code; });
+    if (interrupted != 0) {
+        std::cerr << "interrupted\n";
+        return interrupted_exit_code(interrupted);
+    }
     const long executed = executed_tests(junit);
     std::cout << fmt::format("{} tests registered, {} ran\n", registered, executed);
     if (registered <= 0 || executed != registered) {

@@ -57,6 +57,8 @@ public:
     // --------------------------------------------------------------------------
     /// Empty, or why the guest image could not be loaded.
     [[nodiscard]] const std::string& error() const { return image_.error(); }
+    /// An address in the image's code, nullptr when it could not be loaded.
+    [[nodiscard]] const void* code() const { return reinterpret_cast<const void*>(image_.start); }
     /// Where NIC `index` is plugged in: bind its sockets to the slot's.
     [[nodiscard]] HostSlotModule& slot(std::uint32_t index) { return *slots_.at(index); }
     [[nodiscard]] std::uint32_t nic_count() const {
