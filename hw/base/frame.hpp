@@ -12,6 +12,25 @@ namespace doorbell {
 
 class FramePool;
 
+/// What the sender leaves undone when its wire does it better (`WireOffloads`); all zero in a frame
+/// that is complete.
+struct FrameHints {
+    /// The transport checksum is unfinished: the complement of the sum from `checksum_start` to the
+    /// end of the frame belongs into the two bytes `checksum_offset` behind it, which hold the sum
+    /// of the pseudo-header.
+    bool checksum_unfinished = false;
+    /// The frame is the last segment of its packet.
+    bool last_segment = false;
+    std::uint16_t checksum_start = 0;
+    std::uint16_t checksum_offset = 0;
+    /// A packet cut into TCP segments by the sender: 0, or the number of the packet; which segment
+    /// this is, the bytes of the header that each of them repeats, and those of a full payload.
+    std::uint16_t segment_index = 0;
+    std::uint32_t train = 0;
+    std::uint16_t header_bytes = 0;
+    std::uint16_t segment_bytes = 0;
+};
+
 /// An Ethernet frame on its way: destination address to the last payload byte, and the FCS beside
 /// it. The FCS of an untouched frame is right by construction and computed only when somebody asks
 /// for its value; whoever damages the bytes must first pin it with `materialise_fcs`.
@@ -53,6 +72,7 @@ public:
     /// What it carries: the identity given at the socket write, 0 when nobody said. A
     /// retransmission is the same packet in a frame of another number.
     std::uint64_t packet = 0;
+    FrameHints hints;
 
 private:
     friend class FramePool;
@@ -63,6 +83,7 @@ private:
         fcs_pinned_ = false;
         number = 0;
         packet = 0;
+        hints = {};
     }
 
     FramePool* pool_ = nullptr;
@@ -108,6 +129,7 @@ public:
         twin->fcs_pinned_ = original.fcs_pinned_;
         twin->number = original.number;
         twin->packet = original.packet;
+        twin->hints = original.hints;
         return twin;
     }
 

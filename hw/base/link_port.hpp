@@ -23,6 +23,14 @@ struct LinkAbilities {
     std::uint16_t master_seed = 0;
 };
 
+/// What a wire takes off its sender. A cable between simulated NICs carries real frames at a real
+/// rate and takes nothing; the way into a host kernel would only undo the work.
+struct WireOffloads {
+    bool checksums = false;  ///< Takes frames with `FrameHints::checksum_unfinished`.
+    bool trains = false;     ///< Puts segments together again: tell it which belong together.
+    bool untimed = false;    ///< Has no rate: a frame takes no time on it.
+};
+
 /// The wire as the NIC sees it.
 class EthernetPort {
 public:
@@ -32,6 +40,8 @@ public:
     virtual void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) = 0;
     /// Our PHY's offer changed (or vanished); the other end is told at once.
     virtual void advertise(const LinkAbilities& abilities) = 0;
+    /// As of now: may change from frame to frame.
+    [[nodiscard]] virtual WireOffloads offloads() const { return {}; }
 };
 
 /// The NIC as the wire sees it.
@@ -42,6 +52,12 @@ public:
     virtual void receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) = 0;
     /// The far end's offer as it is now: `present == false` when the cable is out.
     virtual void partner(const LinkAbilities& abilities) = 0;
+    /// False: a frame of `wire_bytes` would be lost now for want of room. For a far end that can
+    /// wait; a real cable cannot and does not ask.
+    [[nodiscard]] virtual bool has_room(std::uint32_t wire_bytes) const {
+        static_cast<void>(wire_bytes);
+        return true;
+    }
 };
 
 }  // namespace doorbell

@@ -15,8 +15,9 @@ public:
     virtual ~PollSource() = default;
     /// Appends what it wants watched (`revents` 0) and may lower `timeout_ms` (-1: no limit).
     virtual void before_wait(std::vector<pollfd>& watched, int& timeout_ms) = 0;
-    /// `ready` are its own `count` entries in the order it appended them, `revents` filled in. Called
-    /// after each wait, also when nothing is ready; never blocks, and takes a bounded piece of work.
+    /// `ready` are its own `count` entries in the order it appended them, `revents` filled in.
+    /// Called after each wait, also when nothing is ready; never blocks, and takes a bounded piece
+    /// of work.
     virtual void after_wait(const pollfd* ready, std::size_t count) = 0;
 };
 

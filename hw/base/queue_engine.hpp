@@ -17,6 +17,11 @@ public:
     virtual void device_state_changed() = 0;
     /// A frame has arrived whole (from the wire, or looped back).
     virtual void receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) = 0;
+    /// False: a frame of `wire_bytes` would be lost now for want of room in the packet buffer.
+    [[nodiscard]] virtual bool has_room(std::uint32_t wire_bytes) const {
+        static_cast<void>(wire_bytes);
+        return true;
+    }
     virtual void visit_metrics(MetricVisitor& visitor) const = 0;
 };
 

@@ -31,6 +31,11 @@ public:
     }
     /// Takes the wire for a frame of `wire_bytes` (FCS included) from `start_ps`, which is free.
     Slot reserve(Picoseconds start_ps, std::uint32_t wire_bytes);
+    /// A frame for a wire without a rate takes no time on it; it only keeps its place in the order.
+    Slot pass(Picoseconds start_ps) {
+        free_ps_ = start_ps;
+        return {start_ps, start_ps};
+    }
 
 private:
     static constexpr std::uint32_t kFixedGap = 4;

@@ -73,6 +73,10 @@ public:
 
     void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
     void advertise(const LinkAbilities& abilities) override;
+    /// A recording holds frames as a cable would carry them.
+    [[nodiscard]] WireOffloads offloads() const override {
+        return listened() ? WireOffloads{} : wire_.offloads();
+    }
 
 private:
     const Timeline& timeline_;

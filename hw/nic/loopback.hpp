@@ -29,6 +29,10 @@ public:
     // The MAC's side.
     void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
     void advertise(const LinkAbilities& abilities) override { wire_.advertise(abilities); }
+    /// A frame that turns round meets the receiver, which wants it whole.
+    [[nodiscard]] WireOffloads offloads() const override {
+        return active() ? WireOffloads{} : wire_.offloads();
+    }
     // The wire's side.
     void receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps);
 

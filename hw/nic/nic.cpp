@@ -300,6 +300,10 @@ void Nic::partner(const LinkAbilities& abilities) {
     parts_->phy->partner(abilities);
 }
 
+bool Nic::has_room(std::uint32_t wire_bytes) const {
+    return parts_->queues->has_room(wire_bytes);
+}
+
 void Nic::listen_at_border(BorderListener* listener) {
     parts_->border.listen(listener);
 }

@@ -36,10 +36,12 @@ public:
     [[nodiscard]] const FifoSpace& space() const { return space_; }
     [[nodiscard]] FifoSpace& space() { return space_; }
 
+    [[nodiscard]] bool has_room(std::uint32_t wire_bytes) const {
+        return size_ < kEntries && packet_buffer_bytes(wire_bytes) <= space_.free_bytes();
+    }
     /// False when a frame does not fit: it is lost, and counted in MPC.
     [[nodiscard]] bool admit(std::uint32_t wire_bytes) {
-        const bool room =
-            size_ < kEntries && packet_buffer_bytes(wire_bytes) <= space_.free_bytes();
+        const bool room = has_room(wire_bytes);
         if (!room) stats_.count(Stat::kMPC);
         return room;
     }

@@ -62,6 +62,10 @@ bool QueueEngine82574l::write_backs_pending(Direction direction) const {
                                        : parts_->rx.write_backs_pending();
 }
 
+bool QueueEngine82574l::has_room(std::uint32_t wire_bytes) const {
+    return parts_->rx.has_room(wire_bytes);
+}
+
 void QueueEngine82574l::visit_metrics(MetricVisitor& visitor) const {
     parts_->tx.visit_metrics(visitor);
     parts_->rx.visit_metrics(visitor);

@@ -32,6 +32,7 @@ public:
     /// Decodes the registers anew and looks at what may run.
     void configure();
     void receive(FramePtr frame);
+    [[nodiscard]] bool has_room(std::uint32_t wire_bytes) const;
     void flush_write_backs();
     [[nodiscard]] bool write_backs_pending() const;
     void visit_metrics(MetricVisitor& visitor) const;
@@ -70,6 +71,7 @@ private:
     void decode();
     void restart_ring(std::uint32_t queue);
     [[nodiscard]] bool may_run() const;
+    [[nodiscard]] bool connected() const;
 
     void drop(const Frame& frame, DropReason reason);
     void fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& verdict) const;

@@ -234,7 +234,10 @@ bool TxEngine::write_backs_pending() const {
 /// at once.
 void TxEngine::hand_over(Picoseconds now_ps) {
     hand_over_due_ps_ = kNever;
-    const Picoseconds pipeline_ps = params_.tx_pipeline_cycles * params_.clock_ps;
+    if (fifo_.all_sent()) return;
+    const WireOffloads offloads = wire_.offloads();
+    const Picoseconds pipeline_ps =
+        offloads.untimed ? 0 : params_.tx_pipeline_cycles * params_.clock_ps;
     const Picoseconds lookahead_ps = params_.transmit_lookahead_ps;
     while (!fifo_.all_sent()) {
         TxEntry& entry = fifo_.oldest_unsent();
@@ -253,11 +256,11 @@ void TxEngine::hand_over(Picoseconds now_ps) {
             hand_over_due_ps_ = std::max(start_ps - lookahead_ps / 4, now_ps + 1);
             return;
         }
-        send(entry, start_ps);
+        send(entry, start_ps, offloads);
     }
 }
 
-void TxEngine::send(TxEntry& entry, Picoseconds start_ps) {
+void TxEngine::send(TxEntry& entry, Picoseconds start_ps, const WireOffloads& offloads) {
     FramePtr frame = std::move(entry.frame);
     std::uint32_t body_bytes = entry.gathered_bytes;
     const TxSegment* segment = nullptr;
@@ -268,11 +271,17 @@ void TxEngine::send(TxEntry& entry, Picoseconds start_ps) {
         segment = &entry.segment;
         TxGatherer::release_header(entry);
     }
-    if (!finish_frame(*frame, entry.headroom, body_bytes, entry.what, segment, offload_params_)) {
+    if (!finish_frame(*frame, entry.headroom, body_bytes, entry.what, segment, offload_params_,
+                      offloads)) {
         counters_.checksum_skipped++;
     }
+    if (frame->hints.segment_bytes > 0) {
+        if (frame->hints.segment_index == 0) train_++;
+        frame->hints.train = train_;
+    }
     frame->number = ++frame_number_;
-    const TransmitPacer::Slot slot = pacer_.reserve(start_ps, frame->wire_bytes());
+    const TransmitPacer::Slot slot =
+        offloads.untimed ? pacer_.pass(start_ps) : pacer_.reserve(start_ps, frame->wire_bytes());
     counters_.frames++;
     counters_.bytes += frame->wire_bytes();
     count_sent(stats_, *frame);

@@ -63,7 +63,7 @@ private:
     void write_back(std::uint32_t queue, bool deferred);
     void raise_levels(std::uint32_t queue, std::uint32_t before, std::uint32_t after);
     void hand_over(Picoseconds now_ps);
-    void send(TxEntry& entry, Picoseconds start_ps);
+    void send(TxEntry& entry, Picoseconds start_ps, const WireOffloads& offloads);
     void arm(Picoseconds now_ps);
 
     regs::RegisterFile& registers_;
@@ -90,6 +90,7 @@ private:
     bool flush_ = false;
     Picoseconds hand_over_due_ps_ = kNever;
     std::uint64_t frame_number_;
+    std::uint32_t train_ = 0;  ///< Counts segmented packets, for a wire that wants to know.
     Counters counters_;
 };
 

@@ -87,8 +87,28 @@ bool insert_checksum(const Body& body, std::uint32_t start, std::uint32_t place,
     return true;
 }
 
+/// Whether the transport checksum is the plain one, from its header to the end of the frame: then
+/// somebody who knows only where it starts and where it belongs can finish it.
+bool can_be_left(const Body& body, const TxInstructions& what) {
+    const TxContext& context = what.context;
+    const bool to_the_end = context.tucse == 0 || context.tucse + 1 >= body.size;
+    return to_the_end && !what.insert_legacy && what.append_fcs && context.tucso > context.tucss &&
+           body.holds(context.tucso, 2);
+}
+
+/// Leaves the transport checksum to the wire: its field holds the sum of the pseudo-header, to
+/// which `l4_bytes` is added.
+void leave_checksum(const Body& body, const TxContext& context, std::uint32_t l4_bytes,
+                    FrameHints& hints) {
+    std::uint8_t* field = body.bytes + context.tucso;
+    store_be16(field, fold_internet_sum(std::uint64_t{load_be16(field)} + l4_bytes));
+    hints.checksum_unfinished = true;
+    hints.checksum_start = static_cast<std::uint16_t>(context.tucss);
+    hints.checksum_offset = static_cast<std::uint16_t>(context.tucso - context.tucss);
+}
+
 bool insert_checksums(const Body& body, const TxInstructions& what, const TxSegment* segment,
-                      const TxOffloadParams& params) {
+                      const TxOffloadParams& params, bool leave_l4, FrameHints& hints) {
     const TxContext& context = what.context;
     bool inserted = true;
     if (what.insert_ip) {
@@ -98,13 +118,25 @@ bool insert_checksums(const Body& body, const TxInstructions& what, const TxSegm
         // The driver's pseudo-header sum of a segmented packet has a length of 0.
         const std::uint32_t l4_bytes = segment != nullptr ? bytes_from(body, context.tucss) : 0;
         const bool zero_as_ffff = !context.tcp && params.udp_zero_as_ffff;
-        inserted &= insert_checksum(body, context.tucss, context.tucso, context.tucse, l4_bytes,
-                                    zero_as_ffff);
+        if (leave_l4 && can_be_left(body, what)) {
+            leave_checksum(body, context, l4_bytes, hints);
+        } else {
+            inserted &= insert_checksum(body, context.tucss, context.tucso, context.tucse, l4_bytes,
+                                        zero_as_ffff);
+        }
     }
     if (what.insert_legacy) {
         inserted &= insert_checksum(body, what.css, what.cso, 0, 0, false);
     }
     return inserted;
+}
+
+/// Which part of a TCP packet the frame is, for a wire that puts the parts together again.
+void describe_segment(const TxSegment& segment, const TxContext& context, FrameHints& hints) {
+    hints.segment_index = static_cast<std::uint16_t>(segment.index);
+    hints.last_segment = segment.last;
+    hints.header_bytes = static_cast<std::uint16_t>(segment.header_bytes);
+    hints.segment_bytes = static_cast<std::uint16_t>(context.mss);
 }
 
 /// Brings the frame to the start of its data, with the tag in it if there is to be one.
@@ -120,16 +152,26 @@ void place_tag(Frame& frame, std::uint32_t headroom, const TxInstructions& what)
     }
     vlan::insert_below(start, what.vet, what.tag);
     frame.resize(size + ethernet::kVlanTagBytes);
+    if (frame.hints.checksum_unfinished) {
+        constexpr auto kTag = static_cast<std::uint16_t>(ethernet::kVlanTagBytes);
+        frame.hints.checksum_start = static_cast<std::uint16_t>(frame.hints.checksum_start + kTag);
+        frame.hints.header_bytes = static_cast<std::uint16_t>(frame.hints.header_bytes + kTag);
+    }
 }
 
 }  // namespace
 
 bool finish_frame(Frame& frame, std::uint32_t headroom, std::uint32_t body_bytes,
                   const TxInstructions& what, const TxSegment* segment,
-                  const TxOffloadParams& params) {
+                  const TxOffloadParams& params, const WireOffloads& wire) {
     const Body body{frame.data() + headroom, body_bytes};
     if (segment != nullptr) fix_headers(body, what.context, *segment, params);
-    const bool inserted = insert_checksums(body, what, segment, params);
+    const bool inserted =
+        insert_checksums(body, what, segment, params, wire.checksums, frame.hints);
+    const bool in_train = wire.trains && segment != nullptr && what.context.tcp;
+    if (in_train && frame.hints.checksum_unfinished) {
+        describe_segment(*segment, what.context, frame.hints);
+    }
 
     frame.resize(body_bytes);
     place_tag(frame, headroom, what);

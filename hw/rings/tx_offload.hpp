@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "hw/base/frame.hpp"
+#include "hw/base/link_port.hpp"
 
 namespace doorbell {
 
@@ -52,9 +53,10 @@ struct TxOffloadParams {
 /// Makes the frame that goes out of what was gathered. The packet stands `headroom` bytes (0, or 4
 /// when a tag was foreseen) into the frame's data and has `body_bytes`. `segment` is nullptr
 /// outside of TSO. Returns false when a checksum could not be inserted because its place or start
-/// is outside the packet: the frame goes out without.
+/// is outside the packet: the frame goes out without. What the wire takes off the NIC is left to it
+/// and said in the frame's hints (all but `train`, which only its sender knows).
 bool finish_frame(Frame& frame, std::uint32_t headroom, std::uint32_t body_bytes,
                   const TxInstructions& what, const TxSegment* segment,
-                  const TxOffloadParams& params);
+                  const TxOffloadParams& params, const WireOffloads& wire = {});
 
 }  // namespace doorbell

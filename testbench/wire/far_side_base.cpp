@@ -1,0 +1,98 @@
+#include "testbench/wire/far_side_base.hpp"
+
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+#include "hw/mac/ethernet.hpp"
+
+namespace doorbell::wire {
+namespace {
+
+constexpr std::uint16_t kAnarEverything = 0x05E1;  // 10 and 100 Mb/s, both duplexes, PAUSE
+// 1000BASE-T, both duplexes, and a device with several ports: it gives the clock.
+constexpr std::uint16_t kCtrl1000Everything = 0x0700;
+
+}  // namespace
+
+LinkAbilities FarSideBase::gigabit_partner() {
+    LinkAbilities partner;
+    partner.present = true;
+    partner.negotiates = true;
+    partner.anar = kAnarEverything;
+    partner.ctrl1000 = kCtrl1000Everything;
+    return partner;
+}
+
+void FarSideBase::attach(EthernetEndpoint& endpoint) {
+    assert(endpoint_ == nullptr && "attached twice");
+    endpoint_ = &endpoint;
+    offer(gigabit_partner());
+}
+
+/// The partner's offer does not depend on ours: each end resolves both for itself.
+void FarSideBase::advertise(const LinkAbilities&) {}
+
+void FarSideBase::offer(const LinkAbilities& abilities) {
+    if (endpoint_ != nullptr) endpoint_->partner(abilities);
+}
+
+WireOffloads FarSideBase::offloads() const {
+    WireOffloads offloads = outward_offloads();
+    if (tap_ != nullptr) offloads.checksums = offloads.trains = false;
+    return offloads;
+}
+
+void FarSideBase::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds) {
+    frames_outward_++;
+    bytes_outward_ += frame->wire_bytes();
+    if (tap_ != nullptr) tap_->frame_out(0, *frame, start_ps);
+    // No outside of ours takes a frame that was damaged on purpose.
+    if (!frame->fcs_good()) return count_lost_outward();
+    send(std::move(frame));
+}
+
+void FarSideBase::arrive(FramePtr frame) {
+    constexpr std::uint32_t kMinimum = ethernet::kMinimumFrameBytes - ethernet::kFcsBytes;
+    const std::uint32_t size = frame->size_bytes();
+    if (size < ethernet::kHeaderBytes || waiting_.size() >= kWaitingFrames) {
+        return count_lost_inward();
+    }
+    if (size < kMinimum) {  // As the sender's MAC would.
+        std::memset(frame->data() + size, 0, kMinimum - size);
+        frame->resize(kMinimum);
+    }
+    waiting_.push_back(std::move(frame));
+}
+
+void FarSideBase::deliver() {
+    while (!waiting_.empty() && endpoint_ != nullptr) {
+        if (!endpoint_->has_room(waiting_.front()->wire_bytes())) {
+            held_back_++;
+            return;
+        }
+        FramePtr frame = std::move(waiting_.front());
+        waiting_.pop_front();
+        frames_inward_++;
+        bytes_inward_ += frame->wire_bytes();
+        const Picoseconds now_ps = context_.timeline.now_ps();
+        if (tap_ != nullptr) tap_->frame_in(0, *frame, now_ps);
+        endpoint_->receive(std::move(frame), now_ps, now_ps);
+    }
+}
+
+void FarSideBase::flush() {
+    deliver();
+}
+
+void FarSideBase::visit_metrics(MetricVisitor& visitor) const {
+    visitor.metric("outward.frames", frames_outward_);
+    visitor.metric("outward.bytes", bytes_outward_);
+    visitor.metric("outward.lost_frames", lost_outward_);
+    visitor.metric("inward.frames", frames_inward_);
+    visitor.metric("inward.bytes", bytes_inward_);
+    visitor.metric("inward.lost_frames", lost_inward_);
+    visitor.metric("inward.waits", held_back_);
+}
+
+}  // namespace doorbell::wire
