@@ -41,8 +41,7 @@ void FifoSpace::changed(Picoseconds now_ps) {
     check_watermarks();
 }
 
-void FifoSpace::check_watermarks() {
-    if (listener_ == nullptr || high_bytes_ == 0) return;
+void FifoSpace::compare_with_watermarks() {
     if (!above_high_ && used_bytes_ > high_bytes_) {
         above_high_ = true;
         listener_->above_high_watermark();

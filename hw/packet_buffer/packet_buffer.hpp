@@ -56,7 +56,10 @@ public:
 
 private:
     void changed(Picoseconds now_ps);
-    void check_watermarks();
+    void check_watermarks() {
+        if (high_bytes_ != 0) compare_with_watermarks();
+    }
+    void compare_with_watermarks();
 
     Direction direction_;
     EventPort events_;
