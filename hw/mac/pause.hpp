@@ -18,6 +18,9 @@ inline constexpr std::uint32_t kTimeOffset = kOpcodeOffset + 2;
 /// What has to be there to know the time.
 inline constexpr std::uint32_t kMinimumBytes = kTimeOffset + 2;
 inline constexpr std::uint32_t kFrameBytes = ethernet::kMinimumFrameBytes - ethernet::kFcsBytes;
+/// On the wire, with preamble and gap.
+inline constexpr std::uint64_t kWireBits =
+    (ethernet::kPreambleBytes + ethernet::kMinimumFrameBytes + 12) * 8;
 /// The unit of the time.
 inline constexpr std::uint32_t kQuantumBits = 512;
 /// A station that was told to stop begins no frame later than this (31B.3.7, up to 1000 Mb/s).

@@ -114,7 +114,9 @@ void FlowControl::send_xoff() {
     tx_.request_pause_frame(true);
     const std::uint32_t refresh = registers_.get(FCRTV_FCRTV);
     if (refresh == 0) return;
-    const std::uint64_t bits = std::uint64_t{refresh} * params_.fcrtv_unit_bits;
+    // No sooner than the frame has left, whatever a driver wrote.
+    const std::uint64_t bits =
+        std::max(std::uint64_t{refresh} * params_.fcrtv_unit_bits, pause::kWireBits);
     timeline_.schedule(refresh_, timeline_.now_ps() + pause::bit_times(bits, state_.speed_mbps));
 }
 
