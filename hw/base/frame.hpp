@@ -73,6 +73,8 @@ public:
     /// retransmission is the same packet in a frame of another number.
     std::uint64_t packet = 0;
     FrameHints hints;
+    /// Sent: its descriptor asks for a time stamp. Received: it is of the kind that is stamped.
+    bool time_stamp = false;
 
 private:
     friend class FramePool;
@@ -83,6 +85,7 @@ private:
         fcs_pinned_ = false;
         number = 0;
         packet = 0;
+        time_stamp = false;
         hints = {};
     }
 

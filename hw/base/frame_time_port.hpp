@@ -11,8 +11,12 @@ namespace doorbell {
 class FrameTimePort {
 public:
     virtual ~FrameTimePort() = default;
-    virtual void frame_started(Direction direction, const Frame& frame,
+    /// Sent: may be told ahead of time. Received: true when the frame is one to be stamped.
+    virtual bool frame_started(Direction direction, const Frame& frame,
                                Picoseconds delimiter_ps) = 0;
+    /// The frame that was heard last, and is one to be stamped, is good and was let in by the
+    /// filter: true when it has got the stamp, which only one can have until software takes it.
+    [[nodiscard]] virtual bool stamp_received(const Frame& frame) = 0;
 };
 
 }  // namespace doorbell

@@ -46,7 +46,7 @@ void Loopback::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps
 
 void Loopback::receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) {
     if (active()) return;
-    times_.frame_started(Direction::kRx, *frame, delimiter_ps(start_ps));
+    frame->time_stamp = times_.frame_started(Direction::kRx, *frame, delimiter_ps(start_ps));
     receiver_->receive(std::move(frame), start_ps, end_ps);
 }
 
@@ -57,7 +57,8 @@ void Loopback::arrive() {
         next_ = 0;
     }
     if (!turning_.empty()) timeline_.schedule(arrival_task_, turning_[next_].end_ps);
-    times_.frame_started(Direction::kRx, *turning.frame, delimiter_ps(turning.start_ps));
+    turning.frame->time_stamp =
+        times_.frame_started(Direction::kRx, *turning.frame, delimiter_ps(turning.start_ps));
     receiver_->receive(std::move(turning.frame), turning.start_ps, turning.end_ps);
 }
 

@@ -103,13 +103,14 @@ Nic::Parts::Parts(Timeline& timeline_in, HostPort& host, EthernetPort& wire, Fra
       core(params.core, timeline, registers, events),
       dma(params.dma, timeline, border, link, core.state(), events),
       stats(registers, params.stats),
+      stamper(params.ptp, timeline, registers),
       loopback(timeline, core.state(), border, stamper),
       nvm(params.nvm, timeline, registers, *this),
       config(config_params(params, nvm.image())),
       context{timeline, events,       registers,
               dma,      stats,        frames,
               loopback, core.state(), interrupt_configuration,
-              params},
+              params,   stamper},
       phy(personality.make_phy(context, core)),
       interrupts(personality.make_interrupts(context)),
       queues(personality.make_queues(context, *interrupts)) {
@@ -334,6 +335,7 @@ void Nic::visit_metrics(MetricVisitor& visitor) const {
     parts_->queues->visit_metrics(visitor);
     parts_->dma.visit_metrics(visitor);
     parts_->link.visit_metrics(visitor);
+    parts_->stamper.visit_metrics(visitor);
     visitor.metric("loopback.frames", parts_->loopback.looped_frames());
     std::uint64_t unlisted = 0;
     for (const regs::RegisterFile::Unlisted& row : parts_->registers.unlisted()) {

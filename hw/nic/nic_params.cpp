@@ -117,6 +117,7 @@ constexpr auto kIrq = &NicParams::irq;
 constexpr auto kNvm = &NicParams::nvm;
 constexpr auto kPcie = &NicParams::pcie;
 constexpr auto kPhy = &NicParams::phy;
+constexpr auto kPtp = &NicParams::ptp;
 constexpr auto kRings = &NicParams::rings;
 constexpr auto kStats = &NicParams::stats;
 
@@ -200,6 +201,15 @@ constexpr NicParam kTable[] = {
                                                             "The same when an end is forced"),
     boolean<kPhy, &PhyParams::u19_unknown_register_is_error>(
         "phy.u19_unknown_register_is_error", "U19: an unknown register or page is an MDIC error"),
+    choice<kPtp, &PtpParams::erratum_systim>(
+        "ptp.erratum_systim", "none|unlatched|wrong_high",
+        "Erratum: the halves of SYSTIM do not belong together, now and then"),
+    integer<kPtp, &PtpParams::u7_clock_ps, kNanosecond>("ptp.u7_clock_ns", "ns", 1, 1'000,
+                                                        "U7: period of SYSTIM's clock"),
+    choice<kPtp, &PtpParams::u8_rx_release>("ptp.u8_rx_release", "either|rxstmph|rxsatrh",
+                                            "U8: the read that releases a receive time stamp"),
+    choice<kPtp, &PtpParams::u9_rxudp>("ptp.u9_rxudp", "network|host",
+                                       "U9: order of the bytes of RXUDP"),
     power_of_two<kRings, &QueueEngineParams::cache_line_bytes>(
         "rings.cache_line_bytes", "bytes", 16, 256, "Unit of the thresholds while GRAN is 0"),
     integer<kRings, &QueueEngineParams::clock_ps>("rings.clock_ps", "ps", 1, 1'000'000,

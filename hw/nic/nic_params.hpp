@@ -13,6 +13,7 @@
 #include "hw/pcie/config_space.hpp"
 #include "hw/pcie/pcie_link.hpp"
 #include "hw/phy/phy_params.hpp"
+#include "hw/ptp/ptp_params.hpp"
 #include "hw/rings/queue_engine_params.hpp"
 #include "hw/stats/statistics.hpp"
 
@@ -26,6 +27,7 @@ struct NicParams {
     CoreParams core;
     InterruptParams irq;
     PhyParams phy;
+    PtpParams ptp;
     NvmParams nvm;
     QueueEngineParams rings;
     StatisticsParams stats;

@@ -20,9 +20,11 @@ std::unique_ptr<InterruptBlock> NicPersonality::make_interrupts(const NicContext
 
 std::unique_ptr<QueueEngine> NicPersonality::make_queues(const NicContext& context,
                                                          CausePort& causes) const {
-    return std::make_unique<QueueEngine82574l>(context.registers, context.timeline, context.dma,
-                                               causes, context.stats, context.wire, context.frames,
-                                               context.state, context.events, context.params.rings);
+    auto engine = std::make_unique<QueueEngine82574l>(
+        context.registers, context.timeline, context.dma, causes, context.stats, context.wire,
+        context.frames, context.state, context.events, context.params.rings);
+    engine->bind(context.times);
+    return engine;
 }
 
 const NicPersonality& i82574l_personality() {

@@ -6,6 +6,7 @@
 #include "hw/base/dma_port.hpp"
 #include "hw/base/event_port.hpp"
 #include "hw/base/frame.hpp"
+#include "hw/base/frame_time_port.hpp"
 #include "hw/base/interrupt_block.hpp"
 #include "hw/base/link_port.hpp"
 #include "hw/base/phy_port.hpp"
@@ -29,6 +30,7 @@ struct NicContext {
     const DeviceState& state;
     const InterruptConfiguration& interrupts;
     const NicParams& params;
+    FrameTimePort& times;
 };
 
 /// The three parts by which a member of the family differs: queues, interrupts and PHY. Whatever

@@ -44,6 +44,10 @@ void QueueEngine82574l::reset() {
     parts_->flow_control.reset();
 }
 
+void QueueEngine82574l::bind(FrameTimePort& times) {
+    parts_->rx.bind(times);
+}
+
 void QueueEngine82574l::device_state_changed() {
     parts_->rx.configure();
     parts_->tx.configure();

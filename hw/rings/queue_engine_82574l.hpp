@@ -8,6 +8,7 @@
 #include "hw/base/dma_port.hpp"
 #include "hw/base/event_port.hpp"
 #include "hw/base/frame.hpp"
+#include "hw/base/frame_time_port.hpp"
 #include "hw/base/link_port.hpp"
 #include "hw/base/metrics.hpp"
 #include "hw/base/queue_engine.hpp"
@@ -35,6 +36,8 @@ public:
     /// To be called when the registers have their reset values, and with the DMA engine's reset:
     /// nothing of the older epoch may complete afterwards.
     void reset() override;
+    /// Who stamps received frames.
+    void bind(FrameTimePort& times);
     /// Also after registers changed without a bus write (RA0 loaded from the NVM): decodes the
     /// filter configuration anew.
     void device_state_changed() override;

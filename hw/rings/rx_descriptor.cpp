@@ -49,6 +49,7 @@ void write_extended(RxWords& d, const RxReport& report) {
     TCPCS.put(d, sum.tcpcs);
     IPCS.put(d, sum.ipcs);
     PIF.put(d, report.pif);
+    TST.put(d, report.time_stamped);
     UDPV.put(d, sum.udpv);
     ACK.put(d, sum.tcp_ack);
     PKTTYPE.put(d, static_cast<std::uint64_t>(sum.type));

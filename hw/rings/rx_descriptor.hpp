@@ -19,6 +19,7 @@ struct RxReport {
     bool vp = false;
     std::uint16_t vlan = 0;
     bool pif = false;
+    bool time_stamped = false;  ///< TST
     bool crc_error = false;   ///< CE
     bool data_error = false;  ///< RXE: the frame is bad for another reason.
     bool packet_sum = true;   ///< Not RXCSUM.PCSD: checksum and IP identification, else the hash.

@@ -159,6 +159,8 @@ void RxEngine::fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& ve
     // The FCS is that of the frame on the wire, tag included (specification 7.2).
     const std::uint32_t fcs = config_.strip_crc ? 0 : frame->fcs();
     RxReport& report = entry.report;
+    report.time_stamped =
+        frame->time_stamp && verdict.good() && times_ != nullptr && times_->stamp_received(*frame);
     std::uint32_t type_offset = ethernet::kTypeOffset;
     if (vlan::is_tagged(data, size, config_.filter.vet)) {
         if (config_.strip_vlan) {

@@ -6,6 +6,7 @@
 #include "hw/base/cause_port.hpp"
 #include "hw/base/device_state.hpp"
 #include "hw/base/dma_port.hpp"
+#include "hw/base/frame_time_port.hpp"
 #include "hw/base/metrics.hpp"
 #include "hw/base/stats_port.hpp"
 #include "hw/packet_buffer/rx_fifo.hpp"
@@ -33,6 +34,7 @@ public:
     /// Decodes the registers anew and looks at what may run.
     void configure();
     void receive(FramePtr frame);
+    void bind(FrameTimePort& times) { times_ = &times; }
     [[nodiscard]] bool has_room(std::uint32_t wire_bytes) const;
     void flush_write_backs();
     [[nodiscard]] bool write_backs_pending() const;
@@ -94,6 +96,7 @@ private:
     const DeviceState& state_;
     EventPort events_;
     const QueueEngineParams params_;
+    FrameTimePort* times_ = nullptr;
 
     RxConfig config_;
     RxQueueSelector selector_;

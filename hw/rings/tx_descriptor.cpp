@@ -23,6 +23,7 @@ TxBuffer decode_buffer(const TxWords& d) {
     buffer.ifcs = flag(tx_legacy::IFCS, d);
     buffer.vle = flag(tx_legacy::VLE, d);
     buffer.tag = static_cast<std::uint16_t>(tx_legacy::VLAN.get(d));
+    buffer.time_stamp = flag(tx_legacy::TS, d);
     if (buffer.legacy) {
         buffer.length = number(tx_legacy::LENGTH, d);
         buffer.ic = flag(tx_legacy::IC, d);

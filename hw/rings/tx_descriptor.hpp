@@ -48,7 +48,8 @@ struct TxBuffer {
     bool ic = false;  ///< Legacy only, with CSO and CSS.
     std::uint32_t cso = 0;
     std::uint32_t css = 0;
-    bool tse = false;  ///< Data only.
+    bool time_stamp = false;  ///< EXTCMD.TS
+    bool tse = false;         ///< Data only.
     bool ixsm = false;
     bool txsm = false;
 };

@@ -337,6 +337,7 @@ void TxEngine::send(TxEntry& entry, Picoseconds start_ps, const WireOffloads& of
         frame->hints.train = train_;
     }
     frame->number = ++frame_number_;
+    frame->time_stamp = entry.what.time_stamp;
     const TransmitPacer::Slot slot =
         offloads.untimed ? pacer_.pass(start_ps) : pacer_.reserve(start_ps, frame->wire_bytes());
     counters_.frames++;

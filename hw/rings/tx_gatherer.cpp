@@ -76,6 +76,7 @@ TxGatherer::Progress TxGatherer::step() {
         const Progress begun = begin(buffer);
         if (begun != Progress::kDone) return begun;
     }
+    open_.what.time_stamp = open_.what.time_stamp || buffer.time_stamp;
     const Progress gathered = open_.tso ? gather_segments(buffer) : gather_plain(buffer);
     if (gathered != Progress::kDone) return gathered;
     if (buffer.eop) finish_packet();

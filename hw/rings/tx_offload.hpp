@@ -30,6 +30,7 @@ struct TxInstructions {
     bool insert_tag = false;
     std::uint16_t tag = 0;
     std::uint16_t vet = 0;
+    bool time_stamp = false;     ///< EXTCMD.TS of any descriptor of the packet
     bool insert_ip = false;      ///< POPTS.IXSM
     bool insert_l4 = false;      ///< POPTS.TXSM
     bool insert_legacy = false;  ///< IC of a legacy descriptor
