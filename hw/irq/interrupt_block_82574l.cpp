@@ -48,6 +48,7 @@ InterruptBlock82574l::InterruptBlock82574l(const InterruptParams& params, Timeli
       configuration_(configuration),
       events_(events),
       legacy_causes_in_msix_(params.u17_legacy_causes_in_msix),
+      host_keeps_msix_table_(params.host_keeps_msix_table),
       rules_(params),
       rx_timers_(timeline, [this](DelayTimers::Expiry expiry) { rx_expired(expiry); }),
       tx_timers_(timeline, [this](DelayTimers::Expiry expiry) { tx_expired(expiry); }),
@@ -402,7 +403,8 @@ Picoseconds InterruptBlock82574l::update_msix() {
         const std::uint32_t mine = vector_causes[vector];
         const bool pending = table_.pending(vector);
         if ((due & mine) == 0 && !pending) continue;
-        const bool masked = configuration_.msix_function_masked || table_.masked(vector);
+        const bool masked = configuration_.msix_function_masked ||
+                            (table_.masked(vector) && !host_keeps_msix_table_);
         if ((due & mine) == 0 && masked) continue;
         const std::uint32_t interval = registers_.get(r::EITR_INTERVAL, vector);
         if (held_back(eitr_[vector], interval, vector, retry_ps)) continue;
@@ -422,9 +424,10 @@ void InterruptBlock82574l::send_msix(std::uint32_t vector, std::uint32_t causes)
     covered_ |= causes;
     msix_messages_[vector]++;
     issued(eitr_[vector]);
-    events::irq_message(events_, timeline_, {}, vector, table_.address(vector),
-                        table_.data(vector));
-    dma_.message(table_.address(vector), table_.data(vector));
+    const std::uint64_t address = host_keeps_msix_table_ ? 0 : table_.address(vector);
+    const std::uint32_t data = host_keeps_msix_table_ ? vector : table_.data(vector);
+    events::irq_message(events_, timeline_, {}, vector, address, data);
+    dma_.message(address, data);
     if (registers_.get(r::CTRL_EXT_EIAME) != 0) {
         registers_.poke(r::IAM, rules_.auto_mask(causes, registers_.word(r::IAM)));
     }

@@ -91,6 +91,7 @@ private:
     const InterruptConfiguration& configuration_;
     EventPort events_;
     const bool legacy_causes_in_msix_;
+    const bool host_keeps_msix_table_;
     WriteBackPort* queues_ = nullptr;
 
     CauseRules rules_;

@@ -30,6 +30,9 @@ struct InterruptParams {
     OtherCauses u12_other_causes = OtherCauses::kSix;
     /// U17: in MSI-X mode TXDW and RXT0 are set beside TXQn and RXQn.
     bool u17_legacy_causes_in_msix = false;
+    /// The host keeps the MSI-X table outside the device, masks and messages (a virtual machine
+    /// monitor does): the table here masks nothing, and a message's data is its vector's number.
+    bool host_keeps_msix_table = false;
 };
 
 }  // namespace doorbell

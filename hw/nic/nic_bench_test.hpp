@@ -110,6 +110,8 @@ public:
         if (hears) hears();
     }
     void advertise(const LinkAbilities& abilities) override { offer = abilities; }
+    [[nodiscard]] WireOffloads offloads() const override { return takes; }
+    WireOffloads takes;
     std::vector<Heard> heard;
     /// Called when a frame is handed over, from within the NIC.
     std::function<void()> hears;

@@ -22,9 +22,6 @@ struct QueueEngineParams {
     std::uint32_t u16_long_frame_bytes = 9728;
     /// U18: RXO is raised already when a frame has to wait for a descriptor.
     bool u18_rxo_on_descriptor_shortage = false;
-    /// FCRTV counts in units of this many bit times: 64 are the 8 bytes of the specification, 512
-    /// the quanta of PAUSE.
-    std::uint32_t fcrtv_unit_bits = 64;
     /// U24: each TX queue keeps a context of its own; else the last one loaded serves both.
     bool u24_tx_context_per_queue = false;
 
@@ -35,6 +32,9 @@ struct QueueEngineParams {
     /// From the last byte of a frame in the packet buffer to its first preamble bit.
     std::uint32_t tx_pipeline_cycles = 32;
     Picoseconds clock_ps = 8'000;
+    /// The rate at which frames leave, whatever the link has negotiated and the wire could take; 0:
+    /// the link's, on a wire that has a rate.
+    std::uint32_t transmit_rate_mbps = 0;
     /// Frames are handed to the wire up to this long before they start, several per activation. A
     /// reset cannot recall what has been handed over; 0 hands each frame over when it starts.
     Picoseconds transmit_lookahead_ps = microseconds(60);
