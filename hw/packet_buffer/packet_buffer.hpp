@@ -40,8 +40,7 @@ public:
         used_bytes_ = 0;
         above_high_ = false;
     }
-    /// `high_bytes` 0: never. FCRTH and FCRTL (specification 7.6). What is above the high one now
-    /// is told at once.
+    /// `high_bytes` 0: never. FCRTH and FCRTL (specification 7.6).
     void set_watermarks(std::uint32_t high_bytes, std::uint32_t low_bytes,
                         WatermarkListener* listener);
 
@@ -56,10 +55,6 @@ public:
 
 private:
     void changed(Picoseconds now_ps);
-    void check_watermarks() {
-        if (high_bytes_ != 0) compare_with_watermarks();
-    }
-    void compare_with_watermarks();
 
     Direction direction_;
     EventPort events_;
