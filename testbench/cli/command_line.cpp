@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 
+#include "testbench/cli/serve_wire.hpp"
 #include "testbench/scenario/decode_text.hpp"
 
 namespace doorbell::cli {
@@ -20,8 +21,7 @@ Examples:
   doorbell describe metrics                              every metric
   doorbell regs TCTL 0x0003f0fa                          a register, decoded
 
-In the source tree ./doorbell also has: test [--full] (tiers of tests), bench (CPU time per frame),
-qemu (Linux in a stock QEMU with the model as its network card; ./doorbell qemu --help).
+In the source tree ./doorbell also has: test [--full] (tiers of tests), bench (CPU time per frame).
 
 Exit codes: 0 pass, 1 an expectation failed, 2 usage or scenario error, 3 model or driver broke.
 )";
@@ -36,6 +36,15 @@ Keys of --set are those of the scenario file; hosts and links go by name, NICs b
   --set link.wire0.faults.loss_ppm=20000
 A key that the scenario sweeps has the value of --set in every run; runs that differed in nothing
 else are one.
+)";
+
+constexpr const char* kServeExamples = R"(
+One client is served at a time, each with a NIC as after power-on. QEMU 10.1 or newer takes it with
+-device vfio-user-pci; its memory must be shared (share=on). `doorbell inspect SOCKET` and SIGUSR1
+show link, rings, interrupts and counters.
+
+  doorbell serve --socket /tmp/nic0 --wire user
+  doorbell serve --socket /tmp/nic0 --rom pxe-e1000e.rom --capture frames.pcapng
 )";
 
 const std::map<std::string, Format> kFormats = {{"text", Format::kText}, {"json", Format::kJson}};
@@ -110,6 +119,45 @@ void add_run(CLI::App& app, RunOptions& run) {
     sub.add_flag("--progress", run.progress)->group("");
 }
 
+void add_serve(CLI::App& app, ServeOptions& serve) {
+    CLI::App& sub =
+        *app.add_subcommand("serve", "Serve a NIC as a PCI device to QEMU, over vfio-user");
+    sub.footer("\nWires:\n" + wire_help() + "\n" + kServeExamples);
+    sub.add_option("--socket", serve.socket, "Where QEMU finds it")->required()->type_name("PATH");
+    sub.add_option("--wire", serve.wire, "What is at the far end of its cable")
+        ->type_name("SPEC")
+        ->capture_default_str();
+    sub.add_option("--rom", serve.rom, "Expansion ROM, such as iPXE's")->type_name("FILE");
+    sub.add_option("--capture", serve.capture, "Write its frames as pcapng while they pass")
+        ->type_name("FILE");
+    sub.add_option("--set", serve.sets, "Change a parameter of the NIC")
+        ->type_name("nic.NAME=VALUE")
+        ->allow_extra_args(false);
+    sub.add_option("--time", serve.time,
+                   "Simulated time: wall follows the clock, fast jumps to the next event")
+        ->check(CLI::IsMember({"wall", "fast"}).description(""))
+        ->type_name("wall|fast")
+        ->capture_default_str();
+    sub.add_option("--rate", serve.rate_mbps, "Limit what is sent (default: no limit)")
+        ->type_name("MBPS")
+        ->check(CLI::Range(1, 1'000'000).description(""));
+    sub.add_flag("--once", serve.once, "End when the first client has gone");
+    sub.add_flag_function(
+        "-v,--verbose", [&serve](std::int64_t n) { serve.verbosity = static_cast<int>(n); },
+        "Say when clients come and go");
+    sub.add_flag_function(
+        "-q,--quiet", [&serve](std::int64_t) { serve.verbosity = -1; }, "Errors only");
+}
+
+void add_inspect(CLI::App& app, InspectOptions& inspect) {
+    CLI::App& sub = *app.add_subcommand("inspect", "Show the state of a NIC that is being served");
+    sub.add_option("socket", inspect.socket, "The --socket of the server")
+        ->required()
+        ->type_name("SOCKET");
+    sub.add_flag_function(
+        "--json", [&inspect](std::int64_t) { inspect.format = Format::kJson; }, "For programs");
+}
+
 void add_others(CLI::App& app, CommandLine& line) {
     CLI::App& list = *app.add_subcommand("list", "List the scenarios that ship");
     add_choice(list, "--format", line.list_format, kFormats, "What is printed");
@@ -169,6 +217,8 @@ std::unique_ptr<CLI::App> make_command_line(CommandLine& line) {
     app->set_version_flag("--version", std::string("doorbell ") + DOORBELL_VERSION);
     app->failure_message(CLI::FailureMessage::simple);
     add_run(*app, line.run);
+    add_serve(*app, line.serve);
+    add_inspect(*app, line.inspect);
     add_others(*app, line);
     return app;
 }

@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "testbench/cli/run_options.hpp"
+#include "testbench/cli/serve_options.hpp"
 
 namespace doorbell::cli {
 
 /// What the user typed, as CLI11 has read it.
 struct CommandLine {
     RunOptions run;
+    ServeOptions serve;
+    InspectOptions inspect;
     Format list_format = Format::kText;
     bool list_names = false;
     std::string topic = "scenario";

@@ -12,6 +12,7 @@
 #include "testbench/cli/commands.hpp"
 #include "testbench/cli/completion.hpp"
 #include "testbench/cli/run_command.hpp"
+#include "testbench/cli/serve_command.hpp"
 #include "testbench/report/log.hpp"
 #include "testbench/scenario/diagnostic.hpp"
 
@@ -24,6 +25,8 @@ const RunOptions* child_options = nullptr;
 const ProgramPaths* child_paths = nullptr;
 
 int dispatch(const CLI::App& app, const CommandLine& line, const ProgramPaths& paths) {
+    if (app.got_subcommand("serve")) return serve_command(line.serve);
+    if (app.got_subcommand("inspect")) return inspect_command(line.inspect);
     if (app.got_subcommand("list")) return list_command(paths, line.list_format, line.list_names);
     if (app.got_subcommand("describe")) return describe_command(paths, line.topic, line.sets);
     if (app.got_subcommand("check")) return check_command(paths, line.scenarios, line.sets);
@@ -65,7 +68,8 @@ int run_main(int argc, char** argv) {
         return app->exit(error) == 0 ? 0 : kUsageError;
     }
     const ProgramPaths paths = find_paths(argv[0]);
-    log::set_level(level_of(line.run.verbosity));
+    const bool serves = app->got_subcommand("serve");
+    log::set_level(level_of(serves ? line.serve.verbosity : line.run.verbosity));
     if (!line.run.is_child) return dispatch(*app, line, paths);
 
     child_options = &line.run;

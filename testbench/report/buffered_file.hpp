@@ -20,6 +20,8 @@ public:
     BufferedFile& operator=(const BufferedFile&) = delete;
 
     void append(const void* data, std::size_t size_bytes);
+    /// What has been appended is in the file afterwards, for whoever reads it while it grows.
+    void flush();
     /// Everything is in the file system afterwards. False when anything was lost; `error()` says
     /// why.
     [[nodiscard]] bool close();
@@ -28,8 +30,6 @@ public:
     [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
 
 private:
-    void flush();
-
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
     std::vector<std::uint8_t> buffer_;
     std::uint64_t size_bytes_ = 0;

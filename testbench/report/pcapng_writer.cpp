@@ -72,7 +72,7 @@ void PcapngWriter::write(std::uint32_t interface, Picoseconds time_ps, CaptureDi
                          std::uint64_t packet, const std::uint8_t* data, std::uint32_t size_bytes,
                          std::uint32_t fcs_bytes, bool crc_error, std::string_view comment) {
     assert(interface < interfaces_);
-    const std::uint64_t time_ns = time_ps / 1000;
+    const std::uint64_t time_ns = epoch_ns_ + time_ps / 1000;
     begin(kEnhancedPacket);
     put32(interface);
     put32(static_cast<std::uint32_t>(time_ns >> 32));

@@ -26,11 +26,16 @@ public:
     std::uint32_t add_interface(std::string_view name, std::string_view description,
                                 std::uint64_t speed_bps, std::uint32_t fcs_bytes);
 
+    /// The time of the clock on the wall, since 1970, at which simulated time began; 0 by default.
+    void start_at(std::uint64_t epoch_ns) { epoch_ns_ = epoch_ns; }
+
     /// `data` ends with `fcs_bytes` of FCS. `crc_error` marks a frame whose FCS is wrong.
     void write(std::uint32_t interface, Picoseconds time_ps, CaptureDirection direction,
                std::uint64_t packet, const std::uint8_t* data, std::uint32_t size_bytes,
                std::uint32_t fcs_bytes, bool crc_error, std::string_view comment = {});
 
+    /// What has been written can be read in the file.
+    void flush() { file_.flush(); }
     [[nodiscard]] bool close() { return file_.close(); }
     [[nodiscard]] int error() const { return file_.error(); }
     [[nodiscard]] std::uint64_t frames() const { return frames_; }
@@ -46,6 +51,7 @@ private:
 
     BufferedFile file_;
     std::vector<std::uint8_t> block_;
+    std::uint64_t epoch_ns_ = 0;
     std::uint32_t interfaces_ = 0;
     std::uint64_t frames_ = 0;
 };

@@ -1,0 +1,281 @@
+#include "testbench/cli/serve_command.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "hw/nic/nic_params.hpp"
+#include "hw/plugin/server.hpp"
+#include "testbench/cli/child_processes.hpp"
+#include "testbench/cli/inspect_socket.hpp"
+#include "testbench/cli/live_capture.hpp"
+#include "testbench/cli/serve_wire.hpp"
+#include "testbench/cli/server_state.hpp"
+#include "testbench/report/log.hpp"
+
+namespace doorbell::cli {
+namespace {
+
+constexpr int kUsageError = 2;
+/// How long a client is waited for when we end.
+constexpr int kGoodbyeTurns = 40;
+constexpr int kGoodbyeTurn_ms = 50;
+
+class MonotonicClock final : public plugin::HostClock {
+public:
+    [[nodiscard]] std::uint64_t now_ns() const override {
+        timespec now{};
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+               static_cast<std::uint64_t>(now.tv_nsec);
+    }
+};
+
+class TerminalLog final : public plugin::ServerLog {
+public:
+    void warn(const std::string& line) override { log::warn("{}", line); }
+    void info(const std::string& line) override { log::info("{}", line); }
+};
+
+/// SIGINT and SIGTERM end the server, SIGUSR1 asks for its state; all between two turns.
+class Signals final : public PollSource {
+public:
+    explicit Signals(std::function<void()> show_state) : show_state_(std::move(show_state)) {
+        sigset_t mask;
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGINT);
+        sigaddset(&mask, SIGTERM);
+        sigaddset(&mask, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &mask, &before_);
+        descriptor_ = plugin::Descriptor(signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC));
+    }
+    ~Signals() override { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+    void before_wait(std::vector<pollfd>& watched, int&) override {
+        watched.push_back({descriptor_.number(), POLLIN, 0});
+    }
+    void after_wait(const pollfd* ready, std::size_t) override {
+        signalfd_siginfo info{};
+        if (ready->revents == 0 || read(descriptor_.number(), &info, sizeof info) != sizeof info) {
+            return;
+        }
+        if (info.ssi_signo == SIGUSR1) return show_state_();
+        ended_by_ = static_cast<int>(info.ssi_signo);
+    }
+    /// 0 while nobody has.
+    [[nodiscard]] int ended_by() const { return ended_by_; }
+
+private:
+    std::function<void()> show_state_;
+    sigset_t before_{};
+    plugin::Descriptor descriptor_;
+    int ended_by_ = 0;
+};
+
+bool fail(const std::string& why) {
+    std::cerr << "error: " << why << "\n";
+    return false;
+}
+
+/// A parameter as it was typed.
+NicParamValue value_of(const NicParam& param, const std::string& text) {
+    if (param.kind == NicParamKind::kBoolean && (text == "true" || text == "false")) {
+        return text == "true";
+    }
+    if (param.kind == NicParamKind::kInteger || param.kind == NicParamKind::kPowerOfTwo) {
+        std::int64_t number = 0;
+        const char* end = text.data() + text.size();
+        const auto parsed = std::from_chars(text.data(), end, number);
+        if (parsed.ec == std::errc{} && parsed.ptr == end) return number;
+    }
+    return text;
+}
+
+bool set_params(const ServeOptions& options, NicParams& params) {
+    constexpr std::string_view kPrefix = "nic.";
+    for (const std::string& set : options.sets) {
+        const std::size_t equals = set.find('=');
+        if (equals == std::string::npos || set.compare(0, kPrefix.size(), kPrefix) != 0) {
+            return fail(
+                fmt::format("--set '{}' is not nic.NAME=VALUE; the names: doorbell "
+                            "describe nic",
+                            set));
+        }
+        const std::string name = set.substr(kPrefix.size(), equals - kPrefix.size());
+        const NicParam* param = find_nic_param(name);
+        if (param == nullptr) {
+            const std::string_view similar = similar_nic_param(name);
+            return fail(fmt::format("--set '{}': a NIC has no parameter '{}'{}", set, name,
+                                    similar.empty()
+                                        ? "; the names: doorbell describe nic"
+                                        : fmt::format("; did you mean '{}'?", similar)));
+        }
+        const std::string wrong =
+            set_nic_param(params, name, value_of(*param, set.substr(equals + 1)));
+        if (!wrong.empty()) return fail(fmt::format("--set '{}': {}", set, wrong));
+    }
+    return true;
+}
+
+bool read_rom(const ServeOptions& options, std::vector<std::uint8_t>& rom) {
+    if (options.rom.empty()) return true;
+    std::ifstream file(options.rom, std::ios::binary);
+    rom.assign(std::istreambuf_iterator<char>(file), {});
+    if (!file) {
+        return fail(
+            fmt::format("--rom '{}' cannot be read: {}", options.rom, std::strerror(errno)));
+    }
+    // PCI firmware specification: an image starts with 55 AA.
+    if (rom.size() < 2 || rom[0] != 0x55 || rom[1] != 0xAA) {
+        return fail(fmt::format("--rom '{}' is no expansion ROM: it does not begin with 55 AA",
+                                options.rom));
+    }
+    if (rom.size() > plugin::vfio_user::kMaxDataBytes) {
+        return fail(
+            fmt::format("--rom '{}' has {} bytes, more than the {} that a client reads at "
+                        "once",
+                        options.rom, rom.size(), plugin::vfio_user::kMaxDataBytes));
+    }
+    return true;
+}
+
+/// Everything of a served NIC, in the order in which it is made.
+struct Served {
+    MonotonicClock clock;
+    TerminalLog log;
+    FramePool frames;
+    plugin::NicClock model;
+    std::unique_ptr<wire::FarSide> far_side;
+    std::unique_ptr<LiveCapture> capture;
+    std::unique_ptr<plugin::NicDevice> device;
+    std::unique_ptr<plugin::ModelTime> time;
+    std::unique_ptr<plugin::Server> server;
+    std::unique_ptr<InspectSocket> inspect;
+
+    [[nodiscard]] nlohmann::ordered_json state() const {
+        return server_state(*server, *device, *time, *far_side);
+    }
+    void end_of_turn() {
+        far_side->flush();
+        if (capture != nullptr) capture->flush();
+    }
+};
+
+bool open_sockets(const ServeOptions& options, Served& served) {
+    std::string why;
+    plugin::ListeningSocket socket = plugin::ListeningSocket::open_at(options.socket, why);
+    if (!socket.open()) return fail(why);
+    plugin::ListeningSocket inspect =
+        plugin::ListeningSocket::open_at(InspectSocket::path_of(options.socket), why);
+    if (!inspect.open()) return fail(why);
+    served.server->listen(std::move(socket));
+    served.inspect = std::make_unique<InspectSocket>(std::move(inspect), [&served](bool json) {
+        return json ? served.state().dump(2) + "\n" : state_text(served.state());
+    });
+    served.server->add(*served.inspect);
+    return true;
+}
+
+bool build(const ServeOptions& options, Served& served) {
+    NicParams params;
+    params = plugin::NicDevice::served(params, options.rate_mbps);
+    std::vector<std::uint8_t> rom;
+    if (!set_params(options, params) || !read_rom(options, rom)) return false;
+    const auto say = [](const std::string& line) { log::info("wire: {}", line); };
+    wire::MadeFarSide made =
+        open_wire(options.wire, {served.model.timeline(), served.frames, EventPort{}, say});
+    if (made.far_side == nullptr) return fail("--wire: " + made.error);
+    served.far_side = std::move(made.far_side);
+    if (!options.capture.empty()) {
+        served.capture = std::make_unique<LiveCapture>(options.capture);
+        if (served.capture->error() != 0) {
+            return fail(fmt::format("--capture '{}' cannot be written: {}", options.capture,
+                                    std::strerror(served.capture->error())));
+        }
+        served.far_side->tap(served.capture.get());
+    }
+    served.device = std::make_unique<plugin::NicDevice>(served.model.timeline(), *served.far_side,
+                                                        served.frames, EventPort{}, params,
+                                                        std::move(rom), served.log);
+    served.time = std::make_unique<plugin::ModelTime>(
+        served.model, served.clock,
+        options.time == "fast" ? plugin::Pace::kFast : plugin::Pace::kWall);
+    served.server =
+        std::make_unique<plugin::Server>(*served.device, *served.time, served.clock, served.log);
+    served.server->add(*served.far_side);
+    served.server->at_end_of_turn([&served] { served.end_of_turn(); });
+    served.far_side->attach(served.device->nic());
+    log::info("wire: {}", served.far_side->description());
+    return open_sockets(options, served);
+}
+
+void say_hello(const ServeOptions& options) {
+    if (options.verbosity < 0) return;
+    std::cerr << fmt::format(
+        "serving an 82574L at {0}; QEMU 10.1 or newer takes it with\n"
+        "  -object memory-backend-memfd,id=mem,size=512M,share=on -M q35,memory-backend=mem -m "
+        "512M\n"
+        "  -device pcie-root-port,id=rp0,chassis=1,slot=1\n"
+        "  -device '{{\"driver\":\"vfio-user-pci\",\"bus\":\"rp0\",\"x-msg-timeout\":60000,"
+        "\"socket\":{{\"type\":\"unix\",\"path\":\"{0}\"}}}}'\n",
+        options.socket);
+}
+
+int serve(const ServeOptions& options, Served& served) {
+    Signals signals([&served] { std::cerr << state_text(served.state()) << std::flush; });
+    served.server->add(signals);
+    // Timers of the model are microseconds; the kernel would round them to 50 of them.
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    say_hello(options);
+    bool over = false;
+    while (signals.ended_by() == 0 && !over) {
+        served.server->turn(-1);
+        over = options.once && served.server->clients_served() > 0 &&
+               served.server->session() == nullptr;
+    }
+    served.server->disconnect();
+    for (int i = 0; i < kGoodbyeTurns && served.server->session() != nullptr; i++) {
+        served.server->turn(kGoodbyeTurn_ms);
+    }
+    if (options.verbosity >= 0) std::cout << summary_text(served.state()) << std::flush;
+    if (served.capture != nullptr && !served.capture->close()) {
+        fail(fmt::format("--capture '{}' is not whole: {}", options.capture,
+                         std::strerror(served.capture->error())));
+        return kUsageError;
+    }
+    return signals.ended_by() != 0 ? interrupted_exit_code(signals.ended_by()) : 0;
+}
+
+}  // namespace
+
+int serve_command(const ServeOptions& options) {
+    Served served;
+    if (!build(options, served)) return kUsageError;
+    return serve(options, served);
+}
+
+int inspect_command(const InspectOptions& options) {
+    std::string answer;
+    std::string why;
+    if (!ask_server(options.socket, options.format == Format::kJson, answer, why)) {
+        fail(why);
+        return kUsageError;
+    }
+    std::cout << answer;
+    return 0;
+}
+
+}  // namespace doorbell::cli
