@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 namespace doorbell::cli {
 
@@ -12,8 +11,5 @@ void explain_crashes();
 
 /// Where the simulation stands, for that line.
 void note_simulated_time(std::uint64_t now_ps);
-
-/// `code` is an address in the guest image of `host`. At most 16 hosts are kept.
-void note_guest(const std::string& host, const void* code);
 
 }  // namespace doorbell::cli

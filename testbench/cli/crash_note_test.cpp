@@ -5,6 +5,8 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "testbench/cli/guest_places.hpp"
+
 namespace doorbell::cli {
 namespace {
 
@@ -12,7 +14,7 @@ namespace {
 void code() {}
 
 void abort_at(std::uint64_t now_ps, bool with_guest) {
-    if (with_guest) note_guest("a", reinterpret_cast<const void*>(&code));
+    if (with_guest) note_guest("a", "default", reinterpret_cast<const void*>(&code));
     explain_crashes();
     note_simulated_time(now_ps);
     std::abort();

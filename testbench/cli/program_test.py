@@ -5,6 +5,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import threading
 import time
 import unittest
 import xml.etree.ElementTree
@@ -355,6 +356,36 @@ class ExitCodes(Acceptance):
             self.assertNotIn("was not started", out + errors)
             self.assertEqual(later.read_text(), "earlier")
             (self.folder / "o/000/wire.pcapng").unlink()
+
+    def test_130_when_a_driver_that_does_not_come_back_is_interrupted_after_it_was_named(self):
+        waiting = {}
+        for stuck in ("open", "poll", "interrupt"):
+            command = [str(BINARY), "run", "ping", "--set", "host.b.image=doorbell_stuck_guest",
+                       "--out", str(self.folder / stuck)]
+            waiting[stuck] = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                env={**os.environ, "DOORBELL_STUCK": stuck})
+            # Not kill(): it would leave the child behind, which never ends.
+            impatience = threading.Timer(60, waiting[stuck].terminate)
+            impatience.start()
+            self.addCleanup(impatience.cancel)
+            self.addCleanup(waiting[stuck].terminate)
+        where = {"open": "thread init", "poll": "the driver's poll or another softirq",
+                 "interrupt": "an interrupt handler"}
+        for stuck, process in waiting.items():
+            line = process.stderr.readline()
+            self.assertRegex(
+                line, r"^stall: the guest of host b \(image doorbell_stuck_guest\) has not come "
+                r"back for 5 s of the host's time, at \d+\.\d{6} ms of simulated time: in " +
+                where[stuck] + r", (at|called from about) 0x[0-9a-f]+ of the image; Ctrl-C ends it "
+                r"and keeps the evidence, gdb -p \d+ looks into it$")
+            self.assertIn(int(re.search(r"-p (\d+)", line)[1]), self.children_of(process))
+            process.send_signal(signal.SIGINT)
+            out, errors = process.communicate(timeout=60)
+            self.assertEqual((process.returncode, errors), (130, "interrupted\n"), out)
+        # What was on the wire until then, though it was far less than a buffer.
+        frames = self.tshark(self.folder / "poll/wire.pcapng", "arp", "frame.number")
+        self.assertGreater(len(frames), 0)
 
     def test_2_for_a_scenario_file_that_is_not_there(self):
         self.assertIn("missing.toml: no such file", doorbell("run", "missing.toml").stderr)

@@ -16,9 +16,12 @@
 #include "testbench/checks/expectations.hpp"
 #include "testbench/checks/file_comparison.hpp"
 #include "testbench/cli/crash_note.hpp"
+#include "testbench/cli/guest_places.hpp"
 #include "testbench/cli/host_config.hpp"
 #include "testbench/cli/run_evidence.hpp"
+#include "testbench/cli/stall_watch.hpp"
 #include "testbench/host/host_module.hpp"
+#include "testbench/report/buffered_file.hpp"
 #include "testbench/report/log.hpp"
 #include "testbench/wire/link.hpp"
 
@@ -39,6 +42,10 @@ std::uint64_t cpu_time_ns() {
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
            static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::uint64_t simulated_time_ps() {
+    return sc_core::sc_time_stamp().value();
 }
 
 log::Level level_of(int guest_level) {
@@ -379,9 +386,11 @@ void Simulation::run(RunResult& result) {
     const std::uint64_t started_ns = cpu_time_ns();
     try {
         for (std::size_t h = 0; h < s.hosts.size(); h++) {
-            note_guest(s.scenario.hosts[h].name, s.hosts[h]->code());
+            note_guest(s.scenario.hosts[h].name, s.scenario.hosts[h].image, s.hosts[h]->code());
         }
         explain_crashes();
+        const StallWatch watch({simulated_time_ps, report::BufferedFile::flush_all,
+                                static_cast<bool>(s.options.progress)});
         s.simulate(result);
     } catch (const std::exception& error) {
         System::fail(

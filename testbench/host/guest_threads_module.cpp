@@ -9,7 +9,10 @@ namespace doorbell {
 
 GuestThreadsModule::GuestThreadsModule(const sc_core::sc_module_name& name,
                                        const GuestThreadsParams& params, Timeline& timeline)
-    : sc_module(name), params_(params), timeline_(timeline) {}
+    : sc_module(name),
+      params_(params),
+      timeline_(timeline),
+      host_(get_parent_object() == nullptr ? basename() : get_parent_object()->basename()) {}
 
 GuestThreadsModule::~GuestThreadsModule() {
     for (const std::unique_ptr<guest_thread>& thread : threads_) {
@@ -23,7 +26,7 @@ guest_thread* GuestThreadsModule::create(const std::string& name, void (*entry)(
     threads_.erase(std::remove_if(threads_.begin(), threads_.end(),
                                   [](const auto& thread) { return thread->ended; }),
                    threads_.end());
-    threads_.push_back(std::make_unique<guest_thread>(name, entry, arg));
+    threads_.push_back(std::make_unique<guest_thread>(host_, name, entry, arg));
     guest_thread* thread = threads_.back().get();
     sc_core::sc_spawn_options options;
     options.set_stack_size(static_cast<int>(
@@ -34,9 +37,10 @@ guest_thread* GuestThreadsModule::create(const std::string& name, void (*entry)(
 }
 
 void GuestThreadsModule::run(guest_thread& thread) {
-    current_ = &thread;
+    takes_over(thread);
     resumptions_++;
     thread.entry(thread.arg);
+    gives_back();
     thread.ended = true;
 }
 
@@ -81,9 +85,10 @@ bool GuestThreadsModule::wait_for(guest_event& event, Picoseconds deadline_ps) {
             }
         }
         event.waiter = self;
+        gives_back();
         sc_core::wait(self->wake);
         event.waiter = nullptr;
-        current_ = self;
+        takes_over(*self);
         resumptions_++;
     }
     if (self->far_deadline.scheduled()) timeline_.cancel(self->far_deadline);
@@ -94,6 +99,7 @@ bool GuestThreadsModule::wait_for(guest_event& event, Picoseconds deadline_ps) {
 
 void GuestThreadsModule::halt() {
     guest_thread* self = current_;
+    gives_back();
     for (;;) sc_core::wait(self->wake);
 }
 

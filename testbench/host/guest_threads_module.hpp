@@ -9,6 +9,7 @@
 
 #include "hw/base/time.hpp"
 #include "hw/base/timeline.hpp"
+#include "testbench/host/running_guest.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define DOORBELL_ADDRESS_SANITIZER 1
@@ -20,13 +21,16 @@
 
 /// One coroutine of a guest.
 struct guest_thread {
-    guest_thread(std::string thread_name, void (*thread_entry)(void*), void* thread_arg)
+    guest_thread(const char* host, std::string thread_name, void (*thread_entry)(void*),
+                 void* thread_arg)
         : name(std::move(thread_name)),
+          owner{host, name.c_str()},
           entry(thread_entry),
           arg(thread_arg),
           far_deadline([this] { wake.notify(); }) {}
 
     const std::string name;
+    const doorbell::running_guest::Owner owner;
     void (*const entry)(void*);
     void* const arg;
     bool ended = false;
@@ -87,8 +91,9 @@ public:
     template <typename Blocking>
     void block(Blocking&& blocking) {
         guest_thread* self = current_;
+        gives_back();
         blocking();
-        current_ = self;
+        takes_over(*self);
     }
     /// Never returns: the calling thread has no future.
     void halt();
@@ -98,10 +103,16 @@ public:
 
 private:
     void run(guest_thread& thread);
+    void takes_over(guest_thread& thread) {
+        current_ = &thread;
+        running_guest::owner = &thread.owner;
+    }
+    static void gives_back() { running_guest::owner = nullptr; }
     [[nodiscard]] Picoseconds now_ps() const { return kernel_time_.value(); }
 
     GuestThreadsParams params_;
     Timeline& timeline_;
+    const char* host_;  ///< The module this is part of.
     /// The kernel's own clock, read in place.
     const sc_core::sc_time& kernel_time_ = sc_core::sc_get_curr_simcontext()->time_stamp();
     std::vector<std::unique_ptr<guest_thread>> threads_;

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "hw/base/generated/events.hpp"
+#include "testbench/host/running_guest.hpp"
 
 namespace doorbell {
 
@@ -132,7 +133,9 @@ void InterruptController::deliver(Line& line) {
     delivered_++;
     events::irq_delivered(events_, timeline_, {}, line.number);
     handler_depth_++;
+    running_guest::in_handler = true;
     line.handler(line.ctx, line.number);
+    running_guest::in_handler = false;
     handler_depth_--;
 }
 

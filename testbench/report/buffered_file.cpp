@@ -1,8 +1,17 @@
 #include "testbench/report/buffered_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace doorbell::report {
+namespace {
+
+std::vector<BufferedFile*>& open_files() {
+    static std::vector<BufferedFile*> files;
+    return files;
+}
+
+}  // namespace
 
 BufferedFile::BufferedFile(const std::filesystem::path& path)
     : file_(std::fopen(path.c_str(), "wb"), std::fclose) {
@@ -12,10 +21,13 @@ BufferedFile::BufferedFile(const std::filesystem::path& path)
     }
     std::setvbuf(file_.get(), nullptr, _IONBF, 0);
     buffer_.reserve(kBufferBytes);
+    open_files().push_back(this);
 }
 
 BufferedFile::~BufferedFile() {
     flush();
+    auto& files = open_files();
+    files.erase(std::remove(files.begin(), files.end(), this), files.end());
 }
 
 void BufferedFile::append(const void* data, std::size_t size_bytes) {
@@ -32,6 +44,10 @@ void BufferedFile::flush() {
         error_ = errno;
     }
     buffer_.clear();
+}
+
+void BufferedFile::flush_all() {
+    for (BufferedFile* file : open_files()) file->flush();
 }
 
 bool BufferedFile::close() {

@@ -29,6 +29,10 @@ public:
     [[nodiscard]] int error() const { return error_; }
     [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
 
+    /// Everything appended to any file is in the file system afterwards. Allocates nothing: for a
+    /// signal handler that knows that no function of a file's was interrupted.
+    static void flush_all();
+
 private:
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
     std::vector<std::uint8_t> buffer_;
