@@ -145,20 +145,34 @@ static int nic_phy_offer(struct nic_device* dev) {
     return nic_phy_write(dev, NIC_PHY_BMCR, (uint16_t)restart);
 }
 
+/* What still comes in after the fill went over the upper watermark, at most: the frame that took it
+ * there; what arrives while a frame of ours holds up the XOFF; the frame that the partner has on
+ * the wire when it hears of it. Beside them the XOFF itself, a cable of 100 m both ways, and the
+ * time a partner may take (two quanta of 64 bytes, IEEE 802.3 31B.3.7). */
+#define NIC_PAUSE_FRAMES 3u
+#define NIC_PAUSE_BYTES 512u
+/* The time an XOFF asks for, in quanta of 64 bytes, and when it is said again while the buffer
+ * stays full: after half of it. FCRTV counts in units of 8 bytes. */
+#define NIC_PAUSE_QUANTA 0x0680u
+#define NIC_PAUSE_REFRESH (NIC_PAUSE_QUANTA * 8u / 2u)
+
 /* PAUSE frames: address and type (IEEE 802.3 annex 31B), timer, watermarks. The upper watermark
- * leaves room for what a partner still sends after it was told to stop. */
+ * leaves room for what a partner still sends after it was told to stop, in a buffer that is large
+ * enough: else half of it. */
 static void nic_flow_control_setup(struct nic_device* dev) {
     const uint32_t buffer_bytes = NIC_FIELD_GET(NIC_PBA_RXA, nic_read(dev, NIC_PBA)) * 1024u;
-    const uint32_t frame_bytes = dev->config.mtu_bytes + 22u; /* header, VLAN tag, FCS */
-    const uint32_t tenth_free = buffer_bytes / 10u * 9u;
-    const uint32_t frame_free = buffer_bytes > frame_bytes ? buffer_bytes - frame_bytes : 0u;
-    const uint32_t high = tenth_free < frame_free ? tenth_free : frame_free;
+    const uint32_t frame_bytes =
+        dev->config.mtu_bytes + 22u + 16u; /* header, tag, FCS; in the FIFO */
+    const uint32_t wanted = NIC_PAUSE_FRAMES * frame_bytes + NIC_PAUSE_BYTES;
+    const uint32_t headroom = wanted < buffer_bytes / 2u ? wanted : buffer_bytes / 2u;
+    const uint32_t high = buffer_bytes - headroom;
     const uint32_t low = high > frame_bytes ? high - frame_bytes : 0u;
 
     nic_write(dev, NIC_FCAL, 0x00C28001u); /* 01:80:C2:00:00:01 */
     nic_write(dev, NIC_FCAH, 0x00000100u);
     nic_write(dev, NIC_FCT, 0x8808u);
-    nic_write(dev, NIC_FCTTV, NIC_FIELD_PUT(NIC_FCTTV_TTV, 0x0680u));
+    nic_write(dev, NIC_FCTTV, NIC_FIELD_PUT(NIC_FCTTV_TTV, NIC_PAUSE_QUANTA));
+    nic_write(dev, NIC_FCRTV, NIC_FIELD_PUT(NIC_FCRTV_FCRTV, NIC_PAUSE_REFRESH));
     if (dev->config.flow_control) {
         nic_write(dev, NIC_FCRTL, (low & NIC_FCRTL_RTL_MASK) | NIC_FCRTL_XONE_MASK);
         nic_write(dev, NIC_FCRTH, high & NIC_FCRTH_RTH_MASK);

@@ -171,14 +171,24 @@ TEST_F(NicPhy, WithoutFlowControlNothingPauses) {
     EXPECT_EQ(chip.regs[NIC_FCRTH], 0u);
 }
 
-TEST_F(NicPhy, WatermarksLeaveRoomForAFrame) {
-    config.mtu_bytes = 9000;
+TEST_F(NicPhy, WatermarksLeaveRoomForWhatThePartnerSendsStill) {
     open();
     const std::uint32_t high = chip.regs[NIC_FCRTH];
     const std::uint32_t low = chip.regs[NIC_FCRTL] & ~NIC_FCRTL_XONE_MASK;
-    EXPECT_LE(high + 9022, 20u * 1024u);
+    EXPECT_LE(high + 3 * 1538 + 84 + 128 + 250, 20u * 1024u)
+        << "three frames with preamble and gap, the XOFF, the reaction, 100 m of cable both ways";
+    EXPECT_GE(high, 12u * 1024u);
     EXPECT_LT(low, high);
     EXPECT_EQ(high % 8, 0u);
+    EXPECT_TRUE(chip.regs[NIC_FCRTL] & NIC_FCRTL_XONE_MASK);
+    EXPECT_EQ(chip.regs[NIC_FCTTV], 0x0680u);
+    EXPECT_EQ(chip.regs[NIC_FCRTV] * 8u * 2u, 0x0680u * 64u) << "again after half the time";
+}
+
+TEST_F(NicPhy, LongFramesGetHalfOfTheBufferToStopIn) {
+    config.mtu_bytes = 9000;
+    open();
+    EXPECT_EQ(chip.regs[NIC_FCRTH], 10u * 1024u);
 }
 
 TEST_F(NicPhy, AFailedLookIsRepeated) {

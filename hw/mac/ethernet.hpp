@@ -32,6 +32,10 @@ inline constexpr Address kBroadcast = 0xffff'ffff'ffff;
 inline Address load_address(const std::uint8_t* p) {
     return load_le32(p) | static_cast<Address>(load_le16(p + 4)) << 32;
 }
+inline void store_address(std::uint8_t* p, Address address) {
+    store_le32(p, static_cast<std::uint32_t>(address));
+    store_le16(p + 4, static_cast<std::uint16_t>(address >> 32));
+}
 /// The group bit is the first bit on the wire.
 constexpr bool is_group(Address address) {
     return (address & 1) != 0;

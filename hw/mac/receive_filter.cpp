@@ -1,14 +1,10 @@
 #include "hw/mac/receive_filter.hpp"
 
+#include "hw/mac/pause.hpp"
 #include "hw/mac/vlan.hpp"
 
 namespace doorbell {
 namespace {
-
-constexpr std::uint16_t kOpcodePause = 1;  // IEEE 802.3 annex 31B
-constexpr std::uint32_t kOpcodeOffset = ethernet::kHeaderBytes;
-constexpr std::uint32_t kPauseTimeOffset = kOpcodeOffset + 2;
-constexpr std::uint32_t kPauseBytes = kPauseTimeOffset + 2;
 
 /// Step 2: length first, then the FCS.
 DropReason physical_error(const FilterConfig& config, const Frame& frame) {
@@ -31,14 +27,15 @@ bool is_mac_control(const FilterConfig& config, const Frame& frame) {
 
 /// Step 3: true when the frame ends in the MAC.
 bool absorb_mac_control(const FilterConfig& config, const Frame& frame, ReceiveVerdict& verdict) {
-    if (frame.size_bytes() < kPauseBytes || !is_mac_control(config, frame)) return false;
-    if (load_be16(frame.data() + kOpcodeOffset) != kOpcodePause) {
+    if (frame.size_bytes() < pause::kMinimumBytes || !is_mac_control(config, frame)) return false;
+    verdict.mac_control = true;
+    if (load_be16(frame.data() + pause::kOpcodeOffset) != pause::kOpcode) {
         verdict.unknown_mac_control = true;
         return !config.pass_mac_control;
     }
     if (config.obey_pause) {
         verdict.pause = true;
-        verdict.pause_quanta = load_be16(frame.data() + kPauseTimeOffset);
+        verdict.pause_quanta = load_be16(frame.data() + pause::kTimeOffset);
     }
     return !config.pass_mac_control || config.discard_pause;
 }

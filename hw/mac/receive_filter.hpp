@@ -77,6 +77,9 @@ struct ReceiveVerdict {
     /// Why it is dropped; of an accepted frame (RCTL.SBP) what is wrong with it.
     DropReason reason = DropReason::kNone;
     bool inexact = false;  ///< PIF
+    /// A MAC control frame for this station: no good packet for the counters, even when it is
+    /// passed to the host.
+    bool mac_control = false;
     /// A PAUSE frame to be obeyed, with its time in quanta of 512 bit times.
     bool pause = false;
     std::uint16_t pause_quanta = 0;

@@ -14,6 +14,7 @@ void TransmitPacer::set_speed(std::uint32_t speed_mbps) {
 void TransmitPacer::reset(Picoseconds now_ps) {
     // What is on the wire stays there: the next frame keeps its distance to it.
     if (free_ps_ < now_ps) free_ps_ = now_ps;
+    paused_until_ps_ = 0;
 }
 
 TransmitPacer::Slot TransmitPacer::reserve(Picoseconds start_ps, std::uint32_t wire_bytes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "hw/base/time.hpp"
@@ -27,7 +28,17 @@ public:
     [[nodiscard]] Picoseconds free_ps() const { return free_ps_; }
     /// When a frame that is ready at `ready_ps` can start.
     [[nodiscard]] Picoseconds start_ps(Picoseconds ready_ps) const {
-        return ready_ps > free_ps_ ? ready_ps : free_ps_;
+        return std::max({ready_ps, free_ps_, paused_until_ps_});
+    }
+    /// The same for a MAC control frame, which no PAUSE holds back.
+    [[nodiscard]] Picoseconds control_start_ps(Picoseconds ready_ps) const {
+        return std::max(ready_ps, free_ps_);
+    }
+    /// The partner's PAUSE: what is on the wire ends, no other frame starts before.
+    void pause(Picoseconds until_ps) { paused_until_ps_ = until_ps; }
+    /// Whether the pause alone holds back a frame that is ready at `ready_ps`.
+    [[nodiscard]] bool paused_at(Picoseconds ready_ps) const {
+        return paused_until_ps_ > control_start_ps(ready_ps);
     }
     /// Takes the wire for a frame of `wire_bytes` (FCS included) from `start_ps`, which is free.
     Slot reserve(Picoseconds start_ps, std::uint32_t wire_bytes);
@@ -43,6 +54,7 @@ private:
     Picoseconds byte_ps_ = 8'000;
     std::uint32_t gap_bytes_ = kFixedGap + 8;
     Picoseconds free_ps_ = 0;
+    Picoseconds paused_until_ps_ = 0;
 };
 
 }  // namespace doorbell

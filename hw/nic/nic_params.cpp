@@ -216,9 +216,13 @@ constexpr NicParam kTable[] = {
                                                   "Period of the chip's clock"),
     integer<kRings, &QueueEngineParams::descriptor_cache>("rings.descriptor_cache", "descriptors",
                                                           1, 64, "On-chip store of each queue"),
+    integer<kRings, &QueueEngineParams::fcrtv_unit_bits>(
+        "rings.fcrtv_unit_bits", "bits", 1, 4096,
+        "Bit times in a unit of FCRTV; 512 are the quanta of PAUSE"),
     integer<kRings, &QueueEngineParams::transmit_lookahead_ps, kNanosecond>(
         "rings.transmit_lookahead_ns", "ns", 0, 1'000'000,
-        "How long before its start a frame may be handed to the wire"),
+        "How long before its start a frame may be handed to the wire; at most 1024 bit times while "
+        "flow control is on"),
     integer<kRings, &QueueEngineParams::transmit_rate_mbps>(
         "rings.transmit_rate_mbps", "Mb/s", 0, 1'000'000,
         "Rate at which frames leave; 0: the link's, on a wire that has a rate"),

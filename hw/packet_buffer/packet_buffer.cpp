@@ -17,6 +17,8 @@ void FifoSpace::set_watermarks(std::uint32_t high_bytes, std::uint32_t low_bytes
     high_bytes_ = high_bytes;
     low_bytes_ = low_bytes;
     listener_ = listener;
+    if (high_bytes == 0) above_high_ = false;
+    check_watermarks();
 }
 
 bool FifoSpace::reserve(std::uint32_t bytes, Picoseconds now_ps) {
@@ -36,7 +38,10 @@ void FifoSpace::release(std::uint32_t bytes, Picoseconds now_ps) {
 void FifoSpace::changed(Picoseconds now_ps) {
     events::fifo_level(events_, now_ps, {}, static_cast<std::uint64_t>(direction_), used_bytes_,
                        capacity_bytes_);
-    if (listener_ == nullptr || high_bytes_ == 0) return;
+    check_watermarks();
+}
+
+void FifoSpace::compare_with_watermarks() {
     if (!above_high_ && used_bytes_ > high_bytes_) {
         above_high_ = true;
         listener_->above_high_watermark();

@@ -40,7 +40,8 @@ public:
         used_bytes_ = 0;
         above_high_ = false;
     }
-    /// `high_bytes` 0: never. FCRTH and FCRTL (specification 7.6).
+    /// `high_bytes` 0: never. FCRTH and FCRTL (specification 7.6). What is above the high one now
+    /// is told at once.
     void set_watermarks(std::uint32_t high_bytes, std::uint32_t low_bytes,
                         WatermarkListener* listener);
 
@@ -55,6 +56,10 @@ public:
 
 private:
     void changed(Picoseconds now_ps);
+    void check_watermarks() {
+        if (high_bytes_ != 0) compare_with_watermarks();
+    }
+    void compare_with_watermarks();
 
     Direction direction_;
     EventPort events_;

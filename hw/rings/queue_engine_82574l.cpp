@@ -4,6 +4,7 @@
 
 #include "hw/packet_buffer/packet_buffer.hpp"
 #include "hw/regs/generated/i82574l_regs.hpp"
+#include "hw/rings/flow_control.hpp"
 #include "hw/rings/rx_engine.hpp"
 #include "hw/rings/tx_engine.hpp"
 
@@ -15,10 +16,12 @@ struct QueueEngine82574l::Parts {
           EventPort events, const QueueEngineParams& params)
         : registers(register_file),
           tx(registers, timeline, dma, causes, stats, wire, frames, state, events, params),
-          rx(registers, timeline, dma, causes, stats, state, events, params) {}
+          flow_control(registers, timeline, state, events, tx, params),
+          rx(registers, timeline, dma, causes, stats, flow_control, state, events, params) {}
 
     regs::RegisterFile& registers;
     TxEngine tx;
+    FlowControl flow_control;
     RxEngine rx;
 };
 
@@ -38,6 +41,7 @@ void QueueEngine82574l::reset() {
         split_packet_buffer(parts_->registers.get(regs::i82574l::PBA_RXA));
     parts_->tx.reset(split.tx_bytes);
     parts_->rx.reset(split.rx_bytes);
+    parts_->flow_control.reset();
 }
 
 void QueueEngine82574l::bind(FrameTimePort& times) {
@@ -47,6 +51,7 @@ void QueueEngine82574l::bind(FrameTimePort& times) {
 void QueueEngine82574l::device_state_changed() {
     parts_->rx.configure();
     parts_->tx.configure();
+    parts_->flow_control.configure();
 }
 
 void QueueEngine82574l::receive(FramePtr frame, Picoseconds, Picoseconds) {
@@ -72,6 +77,7 @@ bool QueueEngine82574l::has_room(std::uint32_t wire_bytes) const {
 
 void QueueEngine82574l::visit_metrics(MetricVisitor& visitor) const {
     parts_->tx.visit_metrics(visitor);
+    parts_->flow_control.visit_metrics(visitor);
     parts_->rx.visit_metrics(visitor);
 }
 

@@ -22,6 +22,9 @@ struct QueueEngineParams {
     std::uint32_t u16_long_frame_bytes = 9728;
     /// U18: RXO is raised already when a frame has to wait for a descriptor.
     bool u18_rxo_on_descriptor_shortage = false;
+    /// FCRTV counts in units of this many bit times: 64 are the 8 bytes of the specification, 512
+    /// the quanta of PAUSE.
+    std::uint32_t fcrtv_unit_bits = 64;
     /// U24: each TX queue keeps a context of its own; else the last one loaded serves both.
     bool u24_tx_context_per_queue = false;
 

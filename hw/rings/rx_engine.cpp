@@ -15,13 +15,14 @@ namespace doorbell {
 using namespace regs::i82574l;
 
 RxEngine::RxEngine(regs::RegisterFile& registers, Timeline& timeline, DmaPort& dma,
-                   CausePort& causes, StatsPort& stats, const DeviceState& state, EventPort events,
-                   const QueueEngineParams& params)
+                   CausePort& causes, StatsPort& stats, FlowControl& flow_control,
+                   const DeviceState& state, EventPort events, const QueueEngineParams& params)
     : registers_(registers),
       timeline_(timeline),
       dma_(dma),
       causes_(causes),
       stats_(stats),
+      flow_control_(flow_control),
       state_(state),
       events_(events),
       params_(params),
@@ -29,6 +30,7 @@ RxEngine::RxEngine(regs::RegisterFile& registers, Timeline& timeline, DmaPort& d
       ring1_(Direction::kRx, 1, params.descriptor_cache, timeline, dma, events, *this),
       rings_{&ring0_, &ring1_},
       fifo_(stats, events) {
+    flow_control_.watch(fifo_.space());
     install_hooks();
 }
 
@@ -125,6 +127,7 @@ void RxEngine::receive(FramePtr frame) {
     count_seen(stats_, wire_bytes);
     const ReceiveVerdict verdict = judge_frame(config_.filter, *frame);
     count_verdict(stats_, verdict);
+    if (verdict.pause) flow_control_.pause_received(verdict.pause_quanta, ref);
     if (!verdict.accepted) return drop(*frame, verdict.reason);
 
     if (!fifo_.admit(wire_bytes)) {
@@ -132,7 +135,7 @@ void RxEngine::receive(FramePtr frame) {
         causes_.raise(ICR_RXO.mask());
         return;
     }
-    if (verdict.good()) count_received(stats_, *frame);
+    if (verdict.good() && !verdict.mac_control) count_received(stats_, *frame);
     counters_.frames++;
     counters_.bytes += wire_bytes;
     const std::uint32_t queue = selector_.select(*frame);

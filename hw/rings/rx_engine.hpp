@@ -11,6 +11,7 @@
 #include "hw/base/stats_port.hpp"
 #include "hw/packet_buffer/rx_fifo.hpp"
 #include "hw/rings/descriptor_ring.hpp"
+#include "hw/rings/flow_control.hpp"
 #include "hw/rings/queue_engine_params.hpp"
 #include "hw/rings/rx_config.hpp"
 
@@ -26,8 +27,8 @@ namespace doorbell {
 class RxEngine final : public DescriptorRingOwner, public DmaClient {
 public:
     RxEngine(regs::RegisterFile& registers, Timeline& timeline, DmaPort& dma, CausePort& causes,
-             StatsPort& stats, const DeviceState& state, EventPort events,
-             const QueueEngineParams& params);
+             StatsPort& stats, FlowControl& flow_control, const DeviceState& state,
+             EventPort events, const QueueEngineParams& params);
 
     void reset(std::uint32_t fifo_bytes);
     /// Decodes the registers anew and looks at what may run.
@@ -91,6 +92,7 @@ private:
     DmaPort& dma_;
     CausePort& causes_;
     StatsPort& stats_;
+    FlowControl& flow_control_;
     const DeviceState& state_;
     EventPort events_;
     const QueueEngineParams params_;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "hw/base/generated/events.hpp"
+#include "hw/mac/pause.hpp"
 #include "hw/regs/generated/i82574l_regs.hpp"
 #include "hw/rings/ring_registers.hpp"
 #include "hw/stats/frame_counts.hpp"
@@ -21,6 +22,7 @@ TxEngine::TxEngine(regs::RegisterFile& registers, Timeline& timeline, DmaPort& d
       causes_(causes),
       stats_(stats),
       wire_(wire),
+      frames_(frames),
       state_(state),
       events_(events),
       params_(params),
@@ -80,6 +82,15 @@ void TxEngine::decode() {
     pacer_.set_speed(params_.transmit_rate_mbps != 0 ? params_.transmit_rate_mbps
                                                      : state_.speed_mbps);
     pacer_.set_gap(registers_.get(TIPG_IPGT), registers_.get(AIT_AIFS));
+    // A frame that was handed over cannot be held back any more: as long as somebody may stop us,
+    // or a PAUSE frame may want to go first, only what would start anyhow is.
+    flow_control_ =
+        state_.full_duplex && (registers_.get(CTRL_RFCE) != 0 || registers_.get(CTRL_TFCE) != 0);
+    lookahead_ps_ = params_.transmit_lookahead_ps;
+    if (flow_control_) {
+        const Picoseconds reaction_ps = pause::bit_times(pause::kReactionBits, state_.speed_mbps);
+        lookahead_ps_ = std::min(lookahead_ps_, reaction_ps);
+    }
 }
 
 void TxEngine::configure() {
@@ -101,6 +112,7 @@ void TxEngine::reset(std::uint32_t fifo_bytes) {
     pacer_.reset(timeline_.now_ps());
     flush_ = false;
     again_ = false;
+    pause_request_ = PauseRequest::kNone;
     hand_over_due_ps_ = kNever;
     decode();
     for (std::uint32_t q = 0; q < kTxQueues; q++) {
@@ -235,12 +247,13 @@ bool TxEngine::write_backs_pending() const {
 /// at once.
 void TxEngine::hand_over(Picoseconds now_ps) {
     hand_over_due_ps_ = kNever;
+    if (pause_request_ != PauseRequest::kNone) send_pause_frame(now_ps);
+    if (pause_request_ != PauseRequest::kNone) return;  // Data waits behind it.
     if (fifo_.all_sent()) return;
     WireOffloads offloads = wire_.offloads();
     if (params_.transmit_rate_mbps != 0) offloads.untimed = false;
     const Picoseconds pipeline_ps =
         offloads.untimed ? 0 : params_.tx_pipeline_cycles * params_.clock_ps;
-    const Picoseconds lookahead_ps = params_.transmit_lookahead_ps;
     while (!fifo_.all_sent()) {
         TxEntry& entry = fifo_.oldest_unsent();
         if (entry.dead) {
@@ -254,12 +267,56 @@ void TxEngine::hand_over(Picoseconds now_ps) {
         const Picoseconds header_ps = entry.header != nullptr ? entry.header->ready_ps : 0;
         const Picoseconds ready_ps = std::max({entry.ready_ps, header_ps, now_ps});
         const Picoseconds start_ps = pacer_.start_ps(ready_ps + pipeline_ps);
-        if (start_ps > now_ps + lookahead_ps && start_ps > ready_ps + pipeline_ps) {
-            hand_over_due_ps_ = std::max(start_ps - lookahead_ps / 4, now_ps + 1);
-            return;
+        if (pacer_.paused_at(ready_ps + pipeline_ps) && !entry.deferred) {
+            entry.deferred = true;
+            stats_.count(Stat::kDC);
         }
+        // Without flow control, what waits for its data only is handed over at once.
+        const bool may_wait =
+            (flow_control_ && !offloads.untimed) || start_ps > ready_ps + pipeline_ps;
+        if (may_wait && wait_for_wire(start_ps, now_ps)) return;
         send(entry, start_ps, offloads);
     }
+}
+
+/// True when it is too early to hand over what starts then: `hand_over` is called again.
+bool TxEngine::wait_for_wire(Picoseconds start_ps, Picoseconds now_ps) {
+    if (start_ps <= now_ps + lookahead_ps_) return false;
+    hand_over_due_ps_ = std::max(start_ps - lookahead_ps_ / 4, now_ps + 1);
+    return true;
+}
+
+void TxEngine::send_pause_frame(Picoseconds now_ps) {
+    const Picoseconds ready_ps = now_ps + params_.tx_pipeline_cycles * params_.clock_ps;
+    const Picoseconds start_ps = pacer_.control_start_ps(ready_ps);
+    if (wire_usable() && start_ps > ready_ps && wait_for_wire(start_ps, now_ps)) return;
+    const bool xoff = pause_request_ == PauseRequest::kXoff;
+    pause_request_ = PauseRequest::kNone;
+    if (!wire_usable()) return;  // Nobody is there to be told.
+    const std::uint32_t quanta = xoff ? registers_.get(FCTTV_TTV) : 0;
+    FramePtr frame = frames_.take();
+    pause::build(*frame, registers_.get(FCAL_FCAL) | std::uint64_t{registers_.get(FCAH_FCAH)} << 32,
+                 registers_.get(RAL_RAL) | std::uint64_t{registers_.get(RAH_RAH)} << 32,
+                 static_cast<std::uint16_t>(registers_.get(FCT_FCT)),
+                 static_cast<std::uint16_t>(quanta));
+    frame->number = ++frame_number_;
+    count_pause_sent(stats_, *frame, xoff);
+    const TransmitPacer::Slot slot = wire_.offloads().untimed
+                                         ? pacer_.pass(start_ps)
+                                         : pacer_.reserve(start_ps, frame->wire_bytes());
+    events::pause_frame(events_, slot.start_ps, {0, frame->number},
+                        static_cast<std::uint64_t>(Direction::kTx), quanta);
+    put_on_wire(std::move(frame), slot);
+}
+
+void TxEngine::pause(Picoseconds until_ps) {
+    pacer_.pause(until_ps);
+    run();
+}
+
+void TxEngine::request_pause_frame(bool xoff) {
+    pause_request_ = xoff ? PauseRequest::kXoff : PauseRequest::kXon;
+    run();
 }
 
 void TxEngine::send(TxEntry& entry, Picoseconds start_ps, const WireOffloads& offloads) {
@@ -288,10 +345,14 @@ void TxEngine::send(TxEntry& entry, Picoseconds start_ps, const WireOffloads& of
     counters_.frames++;
     counters_.bytes += frame->wire_bytes();
     count_sent(stats_, *frame);
-    // The frame is handed over ahead of time: what happens, happens at start_ps.
+    fifo_.mark_sent(slot.end_ps);
+    put_on_wire(std::move(frame), slot);
+}
+
+/// The frame is handed over ahead of time: what happens, happens at its start.
+void TxEngine::put_on_wire(FramePtr frame, const TransmitPacer::Slot& slot) {
     events::frame_transmit(events_, slot.start_ps, {frame->packet, frame->number},
                            frame->wire_bytes(), slot.start_ps, slot.end_ps);
-    fifo_.mark_sent(slot.end_ps);
     wire_.transmit(std::move(frame), slot.start_ps, slot.end_ps);
 }
 

@@ -39,12 +39,21 @@ public:
     [[nodiscard]] bool write_backs_pending() const;
     void visit_metrics(MetricVisitor& visitor) const;
 
+    // --- flow control ---
+    /// The partner's PAUSE: the frame on the wire ends, no data frame starts before `until_ps`.
+    void pause(Picoseconds until_ps);
+    /// Sends XOFF, with the time in FCTTV, or XON, before any data frame. At most one waits for the
+    /// wire: a newer one takes its place.
+    void request_pause_frame(bool xoff);
+
     void descriptors_arrived(std::uint32_t queue) override;
     void written_back(std::uint32_t queue, const WrittenBack& what) override;
     void ring_stopped(std::uint32_t queue) override;
     void data_arrived() override { run(); }
 
 private:
+    enum class PauseRequest : std::uint8_t { kNone, kXoff, kXon };
+
     struct Counters {
         std::uint64_t frames = 0;
         std::uint64_t bytes = 0;
@@ -63,7 +72,10 @@ private:
     void write_back(std::uint32_t queue, bool deferred);
     void raise_levels(std::uint32_t queue, std::uint32_t before, std::uint32_t after);
     void hand_over(Picoseconds now_ps);
+    [[nodiscard]] bool wait_for_wire(Picoseconds start_ps, Picoseconds now_ps);
+    void send_pause_frame(Picoseconds now_ps);
     void send(TxEntry& entry, Picoseconds start_ps, const WireOffloads& offloads);
+    void put_on_wire(FramePtr frame, const TransmitPacer::Slot& slot);
     void arm(Picoseconds now_ps);
 
     regs::RegisterFile& registers_;
@@ -71,6 +83,7 @@ private:
     CausePort& causes_;
     StatsPort& stats_;
     EthernetPort& wire_;
+    FramePool& frames_;
     const DeviceState& state_;
     EventPort events_;
     const QueueEngineParams params_;
@@ -88,6 +101,9 @@ private:
     bool running_ = false;
     bool again_ = false;
     bool flush_ = false;
+    bool flow_control_ = false;  ///< CTRL.RFCE or CTRL.TFCE in full duplex.
+    PauseRequest pause_request_ = PauseRequest::kNone;
+    Picoseconds lookahead_ps_ = 0;
     Picoseconds hand_over_due_ps_ = kNever;
     std::uint64_t frame_number_;
     std::uint32_t train_ = 0;  ///< Counts segmented packets, for a wire that wants to know.

@@ -33,6 +33,7 @@ struct TxEntry {
     std::uint32_t pending_reads = 0;
     std::uint32_t headroom = 0;  ///< 4 when a tag may have to go in.
     bool closed = false;         ///< Nothing more will be gathered.
+    bool deferred = false;       ///< A PAUSE held it back: counted in DC.
     bool dead = false;           ///< Not to be sent: its ring stopped or was set up anew.
     Picoseconds ready_ps = 0;    ///< When its last byte is in the FIFO.
     Picoseconds end_ps = 0;      ///< Handed over: when it has left.

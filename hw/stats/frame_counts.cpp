@@ -59,4 +59,10 @@ void count_sent(StatsPort& stats, const Frame& frame) {
     if (cast == Cast::kMulticast) stats.count(Stat::kMPTC);
 }
 
+void count_pause_sent(StatsPort& stats, const Frame& frame, bool xoff) {
+    stats.count(Stat::kTPT);
+    stats.count(Stat::kTOT, frame.wire_bytes());
+    stats.count(xoff ? Stat::kXOFFTXC : Stat::kXONTXC);
+}
+
 }  // namespace doorbell

@@ -16,5 +16,7 @@ void count_seen(StatsPort& stats, std::uint32_t wire_bytes);
 void count_received(StatsPort& stats, const Frame& frame);
 /// A frame that went out.
 void count_sent(StatsPort& stats, const Frame& frame);
+/// A PAUSE frame that went out: in the totals, and in XOFFTXC or XONTXC, but no good packet.
+void count_pause_sent(StatsPort& stats, const Frame& frame, bool xoff);
 
 }  // namespace doorbell

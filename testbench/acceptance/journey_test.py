@@ -18,6 +18,7 @@ DESCRIPTOR, TX_DATA, RX_DATA, WRITE_BACK, MESSAGE = range(5)  # events.toml: dma
 FETCHED, MOVED, WRITTEN_BACK = 1, 2, 3  # events.toml: descriptor.state
 ACCEPT, READ, WRITE = 5, 6, 7  # events.toml: syscall_enter.call
 SEND_BUFFER, RECEIVE_BUFFER = 1, 2  # events.toml: thread_block.reason
+QUANTUM_BITS, REACTION_BITS = 512, 1024  # IEEE 802.3, 31B.2 and 31B.3.7
 OVERRUN, CRC_ERROR = 11, 6  # hw/mac/receive_filter.hpp: DropReason
 ARP_MISS, ARP_HIT, ARP_RESOLVED = 0, 1, 2
 NET_TX, NET_RX = 2, 3  # events.toml: softirq_raise.vector
@@ -532,6 +533,38 @@ class FlowControl(Journey):
         # Each byte was read once, in order, whatever was dropped on the way.
         read = trace.all("packet_read", source="b")
         self.assertEqual(sum(e["size_bytes"] for e in read), 500000)
+
+
+    def test_an_empty_ring_pauses_the_sender_and_no_frame_is_lost(self):
+        run, trace = self.trace("ring_pressure")
+        sent = trace.all("pause_frame", source="d.nic0", direction=TX)
+        heard = trace.all("pause_frame", source="c.nic0", direction=RX)
+        xoffs = [e for e in sent if e["quanta"] > 0]
+        self.assertEqual(len(xoffs), run.metric("host.d.nic0.stats.XOFFTXC"))
+        self.assertEqual([e["quanta"] for e in sent], [e["quanta"] for e in heard])
+        # Why it was sent: the ring was empty, and the packet buffer filled.
+        self.assertGreater(run.metric("host.d.nic0.stats.RNBC"), 0)
+        fill = self.found(trace.last(xoffs[0], "fifo_level", source="d.nic0", direction=RX), "fill")
+        self.assertGreater(fill["used_bytes"], fill["capacity_bytes"] // 2)
+        # What it did: a gap on the wire, from the event to the event.
+        stops = trace.all("transmit_pause", source="c.nic0", paused=1)
+        self.assertEqual(len(stops), len(xoffs))
+        data = [e["start_ps"] for e in trace.all("frame_transmit", source="c.nic0")]
+        paused_ps = 0
+        for stop in stops:
+            told_ps = stop["time_ps"]
+            cause = self.found(trace.last(stop, "pause_frame", source="c.nic0"), "its PAUSE frame")
+            self.assertEqual(cause["time_ps"], told_ps)
+            self.assertEqual(stop["until_ps"] - told_ps,
+                             cause["quanta"] * QUANTUM_BITS * BIT_PS)
+            go = self.found(trace.next(stop, "transmit_pause", source="c.nic0"), "its end")
+            inside = [t for t in data if told_ps + REACTION_BITS * BIT_PS < t < go["time_ps"]]
+            self.assertEqual(inside, [], "sent into the pause")
+            paused_ps += go["time_ps"] - told_ps
+        self.assertEqual(paused_ps // 1000, run.metric("host.c.nic0.tx.paused_ns"))
+        # And what came of it: nothing was lost between c and d.
+        self.assertEqual(trace.all("frame_drop", source="d.nic0"), [])
+        self.assertGreater(run.metric("host.b.nic0.stats.MPC"), 0, "without PAUSE it was")
 
 
 class Identity(Journey):

@@ -21,7 +21,8 @@ Examples:
   doorbell describe metrics                              every metric
   doorbell regs TCTL 0x0003f0fa                          a register, decoded
 
-In the source tree ./doorbell also has: test [--full] (tiers of tests), bench (CPU time per frame).
+In the source tree ./doorbell also has: test [--full] (tiers of tests), bench (CPU time per frame),
+qemu (Linux in a stock QEMU with the model as its network card; ./doorbell qemu --help).
 
 Exit codes: 0 pass, 1 an expectation failed, 2 usage or scenario error, 3 model or driver broke.
 )";

@@ -35,6 +35,8 @@ const std::vector<MetricDescription>& metric_catalogue() {
         {"host.<h>.nic<i>.rx.ring_faults", "", "Times the receive ring stopped with a fault"},
         {"host.<h>.nic<i>.rx.fifo_peak_bytes", "bytes",
          "Most of the packet buffer that was in use to receive"},
+        {"host.<h>.nic<i>.tx.paused_ns", "ns",
+         "Time for which PAUSE frames of the partner stopped the transmitter"},
         {"host.<h>.nic<i>.tx.tso_packets", "", "Packets that were segmented (TSO)"},
         {"host.<h>.nic<i>.tx.tso_segments", "", "Frames that came of them"},
         {"host.<h>.nic<i>.tx.abandoned_frames", "", "Frames given up between descriptor and wire"},

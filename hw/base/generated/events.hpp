@@ -24,6 +24,8 @@ enum class EventType : std::uint16_t {
     kFrameDrop = 23,  ///< A frame was dropped, with the reason
     kFrameStored = 24,  ///< The frame's data is in host memory; index of its last descriptor
     kFifoLevel = 25,  ///< Packet buffer occupancy after a change: direction 0 TX, 1 RX
+    kPauseFrame = 26,  ///< A PAUSE frame: direction 0 sent by the MAC, 1 received and obeyed; quanta of 512 bit times, 0 is XON
+    kTransmitPause = 27,  ///< 1: a PAUSE stops the transmitter after the frame on the wire, until when (again for each XOFF); 0: it may go on, by XON, expiry or because flow control ended
     kIrqCause = 30,  ///< Causes were set in ICR
     kIrqModerated = 31,  ///< An interrupt is held back by ITR or EITR
     kIrqMessage = 32,  ///< An MSI or MSI-X message left the device; vector 255 is MSI
@@ -164,6 +166,18 @@ inline void frame_stored(const EventPort& port, EventTime when, PacketRef ref, s
 inline void fifo_level(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t direction, std::uint64_t used_bytes, std::uint64_t capacity_bytes) {
     if (!port.enabled()) return;
     port.report(when, ref, static_cast<std::uint16_t>(EventType::kFifoLevel), direction, used_bytes, capacity_bytes, 0);
+}
+
+/// A PAUSE frame: direction 0 sent by the MAC, 1 received and obeyed; quanta of 512 bit times, 0 is XON.
+inline void pause_frame(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t direction, std::uint64_t quanta) {
+    if (!port.enabled()) return;
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kPauseFrame), direction, quanta, 0, 0);
+}
+
+/// 1: a PAUSE stops the transmitter after the frame on the wire, until when (again for each XOFF); 0: it may go on, by XON, expiry or because flow control ended.
+inline void transmit_pause(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t paused, std::uint64_t until_ps) {
+    if (!port.enabled()) return;
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kTransmitPause), paused, until_ps, 0, 0);
 }
 
 /// Causes were set in ICR.
@@ -384,6 +398,10 @@ inline constexpr EventDescription kSchema[] = {
      "The frame's data is in host memory; index of its last descriptor"},
     {25, "fifo_level", {"direction", "used_bytes", "capacity_bytes"},
      "Packet buffer occupancy after a change: direction 0 TX, 1 RX"},
+    {26, "pause_frame", {"direction", "quanta"},
+     "A PAUSE frame: direction 0 sent by the MAC, 1 received and obeyed; quanta of 512 bit times, 0 is XON"},
+    {27, "transmit_pause", {"paused", "until_ps"},
+     "1: a PAUSE stops the transmitter after the frame on the wire, until when (again for each XOFF); 0: it may go on, by XON, expiry or because flow control ended"},
     {30, "irq_cause", {"causes", "icr", "ims"},
      "Causes were set in ICR"},
     {31, "irq_moderated", {"vector", "until_ps"},
