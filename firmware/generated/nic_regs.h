@@ -594,6 +594,16 @@
 #define NIC_LEDCTL                                   0x00e00u
 #define NIC_LEDCTL_LED0_MODE_MASK                    0x0000000fu
 #define NIC_LEDCTL_LED0_MODE_SHIFT                   0
+#define NIC_LEDCTL_LED0_MODE_LINK_10_1000            0u
+#define NIC_LEDCTL_LED0_MODE_LINK_100_1000           1u
+#define NIC_LEDCTL_LED0_MODE_LINK_UP                 2u
+#define NIC_LEDCTL_LED0_MODE_ACTIVITY                3u
+#define NIC_LEDCTL_LED0_MODE_LINK_ACTIVITY           4u
+#define NIC_LEDCTL_LED0_MODE_LINK_10                 5u
+#define NIC_LEDCTL_LED0_MODE_LINK_100                6u
+#define NIC_LEDCTL_LED0_MODE_LINK_1000               7u
+#define NIC_LEDCTL_LED0_MODE_ON                      14u
+#define NIC_LEDCTL_LED0_MODE_OFF                     15u
 #define NIC_LEDCTL_GLOBAL_BLINK_MASK                 0x00000020u
 #define NIC_LEDCTL_GLOBAL_BLINK_SHIFT                5
 #define NIC_LEDCTL_LED0_IVRT_MASK                    0x00000040u

@@ -20,6 +20,8 @@ public:
                                           std::uint32_t size_bytes, std::uint64_t packet) = 0;
     virtual void message(std::uint64_t address, std::uint32_t data) = 0;
     virtual void interrupt_pin(bool asserted) = 0;
+    /// PM_PME: the sleeping function wants to be woken.
+    virtual void power_management_event() {}
 };
 
 }  // namespace doorbell

@@ -12,6 +12,7 @@ struct PhyLink {
     std::uint32_t speed_mbps = 1000;
     bool full_duplex = true;
     bool loopback = false;
+    bool deaf = false;  ///< Nothing that arrives gets through (an erratum).
 };
 
 class PhyListener {

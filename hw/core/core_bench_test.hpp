@@ -91,6 +91,9 @@ public:
         if (registers_ != nullptr) registers_->reset(kind);
     }
     void reset_configuration_space() override { calls.push_back("configuration"); }
+    void reset_wake_up(bool power_on) override {
+        calls.push_back(power_on ? "wake-up (power-on)" : "wake-up");
+    }
     void reset_phy() override {
         calls.push_back("phy");
         if (on_phy_reset) on_phy_reset();

@@ -1,5 +1,7 @@
 #include "hw/core/device_core.hpp"
 
+#include <algorithm>
+
 #include "hw/base/generated/events.hpp"
 #include "hw/regs/generated/i82574l_regs.hpp"
 
@@ -25,7 +27,8 @@ DeviceCore::DeviceCore(const CoreParams& params, Timeline& timeline, regs::Regis
       timeline_(timeline),
       registers_(registers),
       events_(events),
-      mdic_(params.mdic_transaction_ps, timeline, registers) {
+      mdic_(params.mdic_transaction_ps, timeline, registers),
+      leds_(timeline, registers, state_, events) {
     install_hooks();
 }
 
@@ -54,6 +57,15 @@ void DeviceCore::install_hooks() {
     registers_.on_write(r::POEMB, [this](const Write& write) {
         phy_->oem_bits(static_cast<std::uint16_t>(write.now));
     });
+    registers_.on_write(r::LEDCTL, [this](const Write&) { leds_.update(); });
+    registers_.on_write(r::PBA, [this](const Write& write) {
+        std::uint32_t transmit = r::PBA_TXA.get(write.written);
+        if (params_.u6_pba_txa == CoreParams::Txa::kDerived) {
+            const std::uint32_t total = registers_.get(r::PBS_SIZE);
+            transmit = total - std::min(total, r::PBA_RXA.get(write.now));
+        }
+        registers_.set(r::PBA_TXA, transmit);
+    });
     // A semaphore without another owner: whoever asks has it. Firmware, were there one, would show
     // in MDIO_HW_OWNERSHIP.
     registers_.on_write(r::EXTCNF_CTRL, [this](const Write&) {
@@ -75,13 +87,12 @@ void DeviceCore::reset(ResetCause cause) {
     resets_++;
     state_.epoch++;
     state_.mac_loopback = false;
-    events::device_reset(events_, timeline_, {}, static_cast<std::uint64_t>(cause),
-                         state_.epoch);
+    events::device_reset(events_, timeline_, {}, static_cast<std::uint64_t>(cause), state_.epoch);
     const std::uint32_t phy_was_reset = registers_.get(r::STATUS_PHYRA);
     run_reset(cause, *targets_);
     if (cause != ResetCause::kSoftware) phy_awaits_oem_bits_ = true;
     mdic_.reset();
-    registers_.poke(r::CTRL, params_.u10_ctrl_reset);
+    load_reset_values();
     reset_phy_line();
     if (cause == ResetCause::kPowerOn && params_.smbi_left_set) registers_.set(r::SWSM_SMBI, 1);
     // CTRL.RST is no reset of the PHY, and takes back the news of none.
@@ -90,7 +101,18 @@ void DeviceCore::reset(ResetCause cause) {
     resetting_ = false;
     (void)update_bus_master();
     (void)update_link();
+    leds_.update();
     tell_engines();
+}
+
+// The contract has them as well; here they can be other ones (U10, U11).
+void DeviceCore::load_reset_values() {
+    registers_.poke(r::CTRL, params_.u10_ctrl_reset);
+    registers_.poke(r::CTRL_EXT, params_.u11_ctrl_ext_reset);
+    registers_.poke(r::FACTPS, params_.u11_factps_reset);
+    registers_.poke(r::GCR, params_.u11_gcr_reset);
+    registers_.poke(r::LEDCTL, params_.u11_ledctl_reset);
+    registers_.poke(r::MANC, params_.u11_manc_reset);
 }
 
 // CTRL.PHY_RST is a level (section 4.5): the PHY stays in reset while it is 1.
@@ -104,6 +126,7 @@ void DeviceCore::reset_phy_line() {
 }
 
 void DeviceCore::nvm_loaded() {
+    leds_.update();
     if (update_link()) tell_engines();
     // CTRL.RST is no reset of the PHY (section 9.1): what software wrote there stays.
     if (!phy_awaits_oem_bits_) return;
@@ -127,6 +150,7 @@ void DeviceCore::write_ctrl(const regs::RegisterFile::Write& write) {
 // --- state --------------------------------------------------------------------------------------
 
 void DeviceCore::function_changed(const FunctionState& function) {
+    if (function.awake != function_.awake) registers_.set(r::FACTPS_PM_STATE_CHANGED, 1);
     function_ = function;
     state_.msi_enabled = function.msi_enabled;
     state_.msix_enabled = function.msix_enabled;
@@ -183,8 +207,9 @@ bool DeviceCore::update_link() {
     const bool changed = state_.link_up != before.link_up;
     if (changed) {
         (state_.link_up ? link_ups_ : link_downs_)++;
-        events::link_state(events_, timeline_, {}, state_.link_up ? 1 : 0,
-                           state_.speed_mbps, state_.full_duplex ? 1 : 0);
+        events::link_state(events_, timeline_, {}, state_.link_up ? 1 : 0, state_.speed_mbps,
+                           state_.full_duplex ? 1 : 0);
+        leds_.update();
         // A link that drops because the PHY is reset with all the rest is no cause of anything.
         if (!resetting_) interrupts_->raise(r::ICR_LSC.mask());
     }
@@ -210,6 +235,7 @@ void DeviceCore::visit_metrics(MetricVisitor& visitor) const {
     visitor.metric("link.up", state_.link_up ? 1 : 0);
     visitor.metric("link.speed_mbps", state_.link_up ? state_.speed_mbps : 0);
     visitor.metric("device.resets", resets_);
+    leds_.visit_metrics(visitor);
 }
 
 }  // namespace doorbell

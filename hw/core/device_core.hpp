@@ -11,6 +11,7 @@
 #include "hw/base/queue_engine.hpp"
 #include "hw/base/timeline.hpp"
 #include "hw/core/core_params.hpp"
+#include "hw/core/leds.hpp"
 #include "hw/core/mdic.hpp"
 #include "hw/core/reset_sequence.hpp"
 #include "hw/regs/register_file.hpp"
@@ -58,6 +59,7 @@ public:
 private:
     void install_hooks();
     void write_ctrl(const regs::RegisterFile::Write& write);
+    void load_reset_values();
     void reset_phy_line();
     [[nodiscard]] bool update_bus_master();
     [[nodiscard]] bool update_link();
@@ -70,6 +72,7 @@ private:
     regs::RegisterFile& registers_;
     EventPort events_;
     Mdic mdic_;
+    Leds leds_;
 
     Phy* phy_ = nullptr;
     InterruptBlock* interrupts_ = nullptr;

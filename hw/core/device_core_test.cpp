@@ -167,6 +167,40 @@ TEST(Reset, u10_gives_ctrl_another_reset_value) {
     EXPECT_EQ(nic.read(r::CTRL), 0x00140241u);
 }
 
+TEST(Reset, u11_gives_other_registers_other_reset_values) {
+    CoreParams params;
+    params.u11_ctrl_ext_reset = 0x00400000;
+    params.u11_factps_reset = 0x00000004;
+    params.u11_gcr_reset = 0x00000200;
+    params.u11_ledctl_reset = 0x00070602;
+    params.u11_manc_reset = 0;
+    CoreBench nic(params);
+    nic.write(r::LEDCTL, 0);
+    nic.write(r::GCR, 0);
+    nic.write(r::CTRL, kRst);
+    EXPECT_EQ(nic.read(r::CTRL_EXT), 0x00400000u);
+    EXPECT_EQ(nic.read(r::FACTPS), 0x00000004u);
+    EXPECT_EQ(nic.read(r::GCR), 0x00000200u);
+    EXPECT_EQ(nic.read(r::LEDCTL), 0x00070602u);
+    EXPECT_EQ(nic.read(r::MANC), 0u);
+}
+
+TEST(PacketBuffer, pba_txa_is_what_rxa_leaves_unless_u6_says_storage) {
+    CoreBench nic;
+    EXPECT_EQ(nic.read(r::PBA), 0x00140014u);
+    nic.write(r::PBA, 32);
+    EXPECT_EQ(nic.read(r::PBA), 0x00080020u) << "Linux computes its FIFO limit from it";
+    nic.write(r::PBA, 0x00140000 | 26);
+    EXPECT_EQ(nic.read(r::PBA), 0x000E001Au);
+    nic.write(r::PBA, 0xFFFF);
+    EXPECT_EQ(nic.read(r::PBA), 0x0000FFFFu);
+    CoreParams params;
+    params.u6_pba_txa = CoreParams::Txa::kStorage;
+    CoreBench storage(params);
+    storage.write(r::PBA, 0x00110020);
+    EXPECT_EQ(storage.read(r::PBA), 0x00110020u);
+}
+
 TEST(Reset, mac_loopback_and_bus_master_disable_end_with_a_reset) {
     CoreBench nic;
     nic.write(r::RCTL, 1u << 6);
@@ -192,7 +226,8 @@ TEST(BusMaster, needs_command_bme_d0_and_no_disable) {
     EXPECT_TRUE(nic.core.state().bus_master);
     EXPECT_EQ(nic.dma.told, dma_told + 1) << "what was held goes on";
     EXPECT_EQ(nic.queues.told, told + 1);
-    EXPECT_EQ(nic.read(r::FACTPS) & 3, 0u);
+    EXPECT_EQ(nic.read(r::FACTPS), 0xA0000004u) << "D0, and PM_STATE_CHANGED";
+    EXPECT_EQ(nic.read(r::FACTPS), 0x20000004u) << "cleared by reading";
 }
 
 TEST(BusMaster, gio_master_en_falls_with_the_last_request) {
@@ -246,6 +281,31 @@ TEST(Semaphore, mdio_ownership_latches_unless_hardware_has_it_and_goes_with_a_re
     nic.registers.set(r::EXTCNF_CTRL_MDIO_HW_OWNERSHIP, 1);
     nic.write(r::EXTCNF_CTRL, 0x28);
     EXPECT_EQ(nic.read(r::EXTCNF_CTRL) & 0x20, 0u);
+}
+
+TEST(Semaphore, others_are_storage_without_firmware) {
+    CoreBench nic;
+    nic.write(r::SWSM, 1u << 1);
+    EXPECT_EQ(nic.read(r::SWSM) & 2, 2u) << "SWESMBI latches: no firmware owns it";
+    nic.write(r::SWSM, 0);
+    EXPECT_EQ(nic.read(r::SWSM) & 2, 0u);
+    nic.write(r::SWSM2, ~0u);
+    EXPECT_EQ(nic.read(r::SWSM2), 2u);
+    nic.write(r::SW_FW_SYNC, 0x00020001);
+    EXPECT_EQ(nic.read(r::SW_FW_SYNC), 0x00020001u);
+    nic.write(r::FWSM, ~0u);
+    EXPECT_EQ(nic.read(r::FWSM), 0u);
+    nic.write(r::HICR, 0xC7);
+    EXPECT_EQ(nic.read(r::HICR), 0x42u) << "EN and SV are the firmware's, FW_RESET clears itself";
+    nic.write(r::GCR2, 1);
+    EXPECT_EQ(nic.read(r::GCR2), 1u);
+    nic.write(r::GCR, 0x08400000);
+    EXPECT_EQ(nic.read(r::GCR), 0x08400000u | 0x06800000u) << "the latencies are read-only";
+    for (std::uint32_t i = 0; i < 4; i++) {
+        nic.registers.bus_write(r::GSCL.offset_of(i), 0x1234 + i);
+        EXPECT_EQ(nic.registers.bus_read(r::GSCL.offset_of(i)), 0x1234 + i);
+        EXPECT_EQ(nic.registers.bus_read(r::GSCN.offset_of(i)), 0u);
+    }
 }
 
 TEST(OemBits, go_to_the_phy_when_written_and_once_after_a_reset_of_the_phy) {

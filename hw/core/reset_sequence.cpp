@@ -34,6 +34,7 @@ void run_reset(ResetCause cause, ResetTargets& targets) {
     targets.reset_registers(reach.registers);
     if (reach.nvm_image) targets.restore_nvm();
     if (reach.configuration) targets.reset_configuration_space();
+    targets.reset_wake_up(cause == ResetCause::kPowerOn);
     if (reach.phy) targets.reset_phy();
     if (reach.msix_table) targets.reset_msix_table();
     targets.reset_interrupts();

@@ -26,6 +26,8 @@ public:
     virtual void reset_dma() = 0;
     virtual void reset_registers(regs::ResetKind kind) = 0;
     virtual void reset_configuration_space() = 0;
+    /// What woke the host survives all but power-on.
+    virtual void reset_wake_up(bool power_on) = 0;
     virtual void reset_phy() = 0;
     virtual void reset_interrupts() = 0;
     virtual void reset_msix_table() = 0;

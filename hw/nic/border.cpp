@@ -63,6 +63,15 @@ void Border::interrupt_pin(bool asserted) {
     host_.interrupt_pin(asserted);
 }
 
+void Border::power_management_event() {
+    if (listened()) {
+        Crossing crossing;
+        crossing.kind = CrossingKind::kPowerManagementEvent;
+        report(crossing);
+    }
+    host_.power_management_event();
+}
+
 void Border::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) {
     if (listened()) report(of_frame(CrossingKind::kFrameOut, *frame, start_ps, end_ps));
     wire_.transmit(std::move(frame), start_ps, end_ps);

@@ -24,6 +24,7 @@ enum class CrossingKind : std::uint8_t {
     kPartner = 11,
     kPowerOnReset = 12,
     kPcieReset = 13,
+    kPowerManagementEvent = 14,
 };
 
 /// One crossing. `data` is valid during the call only.
@@ -70,6 +71,7 @@ public:
                                   std::uint32_t size_bytes, std::uint64_t packet) override;
     void message(std::uint64_t address, std::uint32_t data) override;
     void interrupt_pin(bool asserted) override;
+    void power_management_event() override;
 
     void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
     void advertise(const LinkAbilities& abilities) override;

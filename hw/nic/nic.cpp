@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "hw/base/generated/events.hpp"
+#include "hw/base/prng.hpp"
 #include "hw/core/device_core.hpp"
 #include "hw/dma/dma_engine.hpp"
 #include "hw/nic/flash_window.hpp"
@@ -14,14 +15,22 @@
 #include "hw/ptp/time_stamper.hpp"
 #include "hw/regs/generated/i82574l_regs.hpp"
 #include "hw/stats/statistics.hpp"
+#include "hw/wake/wake_unit.hpp"
 
 namespace doorbell {
 
 namespace r = regs::i82574l;
 
+namespace {
+
+/// Of the generator that fills undefined tables.
+constexpr std::uint64_t kTableStream = 0x7AB1E5;
+
+}  // namespace
+
 /// The blocks, in the order in which they need each other, and the calls between those that must
 /// not know each other.
-struct Nic::Parts final : ResetTargets, ConfigListener, NvmListener {
+struct Nic::Parts final : ResetTargets, ConfigListener, NvmListener, PhyListener, PowerManagement {
     Parts(Timeline& timeline_in, HostPort& host, EthernetPort& wire, FramePool& frames,
           EventPort events_in, const NicParams& params_in, const NicPersonality& personality);
 
@@ -30,9 +39,12 @@ struct Nic::Parts final : ResetTargets, ConfigListener, NvmListener {
     void reset_dma() override { dma.reset(); }
     void reset_registers(regs::ResetKind kind) override {
         registers.reset(kind);
-        if (kind == regs::ResetKind::kPowerOn) io_window.reset();
+        if (kind != regs::ResetKind::kPowerOn) return;
+        io_window.reset();
+        if (params.core.u22_tables == CoreParams::Tables::kRandom) fill_tables();
     }
     void reset_configuration_space() override;
+    void reset_wake_up(bool power_on) override { wake.reset(power_on); }
     void reset_phy() override { phy->power_on_reset(); }
     void reset_interrupts() override { interrupts->reset(); }
     void reset_msix_table() override { interrupts->reset_msix_table(); }
@@ -55,6 +67,7 @@ struct Nic::Parts final : ResetTargets, ConfigListener, NvmListener {
         core.reset(ResetCause::kD3ToD0);
     }
     void messages_changed() override { function_changed(); }
+    void power_management_changed() override { wake.power_management_changed(); }
     void link_limits_changed() override {
         link.set_limits(config.max_payload_bytes(), config.max_read_request_bytes());
     }
@@ -66,10 +79,27 @@ struct Nic::Parts final : ResetTargets, ConfigListener, NvmListener {
         queues->device_state_changed();
     }
 
+    // --- PhyListener
+    // ------------------------------------------------------------------------------
+    void phy_link_changed(const PhyLink& phy_link) override {
+        deaf = phy_link.deaf;
+        core.phy_link_changed(phy_link);
+        wake.link_is(phy_link.up);
+    }
+
+    // --- PowerManagement
+    // --------------------------------------------------------------------------
+    [[nodiscard]] bool pme_enabled() const override { return config.pme_enabled(); }
+    [[nodiscard]] bool pme_status() const override { return config.pme_status(); }
+    void set_pme_enabled(bool enabled) override { config.set_pme_enabled(enabled); }
+    void set_pme_status(bool status) override { config.set_pme_status(status); }
+    void send_pme() override { border.power_management_event(); }
+
     [[nodiscard]] static ConfigSpaceParams config_params(const NicParams& params,
                                                          const NvmImage& image);
     void read_function();
     void function_changed();
+    void fill_tables();
 
     NicParams params;
     Timeline& timeline;
@@ -85,6 +115,8 @@ struct Nic::Parts final : ResetTargets, ConfigListener, NvmListener {
     Loopback loopback;
     Nvm nvm;
     ConfigSpace config;
+    WakeUnit wake;
+    bool deaf = false;  ///< Frames that arrive get lost in the PHY.
     InterruptConfiguration interrupt_configuration;
     NicContext context;
     std::unique_ptr<Phy> phy;
@@ -107,11 +139,12 @@ Nic::Parts::Parts(Timeline& timeline_in, HostPort& host, EthernetPort& wire, Fra
       loopback(timeline, core.state(), border, stamper),
       nvm(params.nvm, timeline, registers, *this),
       config(config_params(params, nvm.image())),
+      wake(timeline, registers, events, *this),
       context{timeline, events,       registers,
               dma,      stats,        frames,
               loopback, core.state(), interrupt_configuration,
               params,   stamper},
-      phy(personality.make_phy(context, core)),
+      phy(personality.make_phy(context, *this)),
       interrupts(personality.make_interrupts(context)),
       queues(personality.make_queues(context, *interrupts)) {
     interrupts->bind(*queues);
@@ -142,8 +175,19 @@ void Nic::Parts::reset_configuration_space() {
     read_function();
 }
 
+// What is undefined after power-on and is no ring (U22): a driver that does not write it is caught.
+void Nic::Parts::fill_tables() {
+    Prng prng(params.seed, kTableStream);
+    for (const regs::Register* reg : {&r::MTA, &r::VFTA, &r::RETA, &r::RSSRK}) {
+        for (std::uint32_t i = 0; i < reg->count; i++) {
+            registers.debug_write(reg->offset_of(i), static_cast<std::uint32_t>(prng.next()));
+        }
+    }
+}
+
 void Nic::Parts::read_function() {
     const bool awake = config.power_state() == 0;
+    wake.set_asleep(!awake);
     interrupt_configuration = {config.intx_disabled(),
                                config.msi_enabled(),
                                config.msi_address(),
@@ -288,6 +332,8 @@ void Nic::receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) {
     if (parts_->border.listened()) {
         parts_->border.report(Border::of_frame(CrossingKind::kFrameIn, *frame, start_ps, end_ps));
     }
+    if (parts_->deaf) return;
+    if (parts_->wake.asleep()) parts_->wake.frame(*frame);
     parts_->loopback.receive(std::move(frame), start_ps, end_ps);
 }
 
@@ -336,6 +382,7 @@ void Nic::visit_metrics(MetricVisitor& visitor) const {
     parts_->dma.visit_metrics(visitor);
     parts_->link.visit_metrics(visitor);
     parts_->stamper.visit_metrics(visitor);
+    parts_->wake.visit_metrics(visitor);
     visitor.metric("loopback.frames", parts_->loopback.looped_frames());
     std::uint64_t unlisted = 0;
     for (const regs::RegisterFile::Unlisted& row : parts_->registers.unlisted()) {

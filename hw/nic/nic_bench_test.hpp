@@ -64,6 +64,7 @@ public:
         log.push_back({Mastered::Kind::kPin, timeline_.now_ps(), 0, asserted ? 1u : 0u});
         pin = asserted;
     }
+    void power_management_event() override { wake_ups++; }
 
     [[nodiscard]] static bool inside(std::uint64_t address, std::uint32_t size_bytes) {
         return address >= kBase && size_bytes <= kSizeBytes &&
@@ -86,6 +87,7 @@ public:
     std::vector<std::uint8_t> memory = std::vector<std::uint8_t>(kSizeBytes);
     std::vector<Mastered> log;
     bool pin = false;
+    int wake_ups = 0;
     /// Called before each access to memory and each message.
     std::function<void(Mastered::Kind)> touched;
 

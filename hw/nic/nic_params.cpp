@@ -127,12 +127,32 @@ constexpr NicParam kTable[] = {
         "Size of BAR1, the flash window (from 65536); 0: no such BAR"),
     integer<kConfig, &ConfigSpaceParams::msix_vectors>("config.msix_vectors", "", 1, 5,
                                                        "MSI-X vectors that the function announces"),
+    integer<kConfig, &ConfigSpaceParams::device_capabilities>(
+        "config.u23_device_capabilities", "", 0, kMaxU32, "U23: PCIe Device Capabilities"),
+    integer<kConfig, &ConfigSpaceParams::link_capabilities>(
+        "config.u23_link_capabilities", "", 0, kMaxU32,
+        "U23: PCIe Link Capabilities; speed and width are those of the link"),
     integer<kCore, &CoreParams::mdic_transaction_ps, kNanosecond>(
         "core.mdic_ns", "ns", 0, 1'000'000, "One transaction with a PHY register"),
-    boolean<kCore, &CoreParams::smbi_left_set>("core.smbi_left_set",
-                                               "A boot agent left the semaphore SWSM.SMBI set"),
+    boolean<kCore, &CoreParams::smbi_left_set>(
+        "core.smbi_left_set", "Erratum: a boot agent left the semaphore SWSM.SMBI set"),
     integer<kCore, &CoreParams::u10_ctrl_reset>("core.u10_ctrl_reset", "", 0, kMaxU32,
                                                 "U10: CTRL after a reset"),
+    integer<kCore, &CoreParams::u11_ctrl_ext_reset>("core.u11_ctrl_ext_reset", "", 0, kMaxU32,
+                                                    "U11: CTRL_EXT after a reset"),
+    integer<kCore, &CoreParams::u11_factps_reset>("core.u11_factps_reset", "", 0, kMaxU32,
+                                                  "U11: FACTPS after a reset"),
+    integer<kCore, &CoreParams::u11_gcr_reset>("core.u11_gcr_reset", "", 0, kMaxU32,
+                                               "U11: GCR after a reset"),
+    integer<kCore, &CoreParams::u11_ledctl_reset>("core.u11_ledctl_reset", "", 0, kMaxU32,
+                                                  "U11: LEDCTL after a reset"),
+    integer<kCore, &CoreParams::u11_manc_reset>("core.u11_manc_reset", "", 0, kMaxU32,
+                                                "U11: MANC after a reset"),
+    choice<kCore, &CoreParams::u22_tables>(
+        "core.u22_tables", "zero|random",
+        "U22: MTA, VFTA, RETA and RSSRK after power-on; CTRL.RST keeps them"),
+    choice<kCore, &CoreParams::u6_pba_txa>("core.u6_pba_txa", "derived|storage",
+                                           "U6: PBA.TXA is what RXA leaves, or what was written"),
     boolean<kDma, &DmaParams::coalesce_posted_writes>(
         "dma.coalesce_posted_writes", "Writes submitted at one instant become visible together"),
     integer<kDma, &DmaParams::completion_timeout_ps, kMicrosecond>(
@@ -146,7 +166,7 @@ constexpr NicParam kTable[] = {
         "irq.u17_legacy_causes_in_msix", "U17: TXDW, RXT0 and RXDMT0 are set in MSI-X mode, too"),
     choice<kIrq, &InterruptParams::u1_icr_read>(
         "irq.u1_icr_read", "by_mode|always_clear|never_clear",
-        "U1: an ICR read with IMS set and INT_ASSERTED clear clears the causes"),
+        "U1, erratum 12: an ICR read with IMS set and INT_ASSERTED clear clears the causes"),
     choice<kIrq, &InterruptParams::u2_int_asserted>(
         "irq.u2_int_asserted", "unmasked_cause|any_cause", "U2: what sets INT_ASSERTED"),
     boolean<kIrq, &InterruptParams::u3_eiac_clears_ims>("irq.u3_eiac_clears_ims",
@@ -197,6 +217,9 @@ constexpr NicParam kTable[] = {
      "off: functional mode, everything on the link is immediate", load_timing, store_timing},
     integer<kPhy, &PhyParams::autonegotiation_ps, kMillisecond>(
         "phy.autonegotiation_ms", "ms", 0, 60'000, "From the restart of negotiation to link"),
+    integer<kPhy, &PhyParams::erratum_receive_hang_ps, kMillisecond>(
+        "phy.erratum_receive_hang_ms", "ms", 0, 1'000'000,
+        "Erratum: from link to a receive path that hangs until the PHY is reset; 0: never"),
     integer<kPhy, &PhyParams::forced_link_ps, kMillisecond>("phy.forced_link_ms", "ms", 0, 60'000,
                                                             "The same when an end is forced"),
     boolean<kPhy, &PhyParams::u19_unknown_register_is_error>(

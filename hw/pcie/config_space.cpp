@@ -238,6 +238,7 @@ void ConfigSpace::tell(std::uint32_t offset, std::uint32_t before) {
             listener_->command_changed();
             break;
         case kPmcsr:
+            if ((changed & (kPmeEnable | kPmeStatus)) != 0) listener_->power_management_changed();
             if ((changed & kPowerState) != 0) listener_->power_state_changed();
             break;
         case kMsi:
@@ -329,8 +330,16 @@ void ConfigSpace::set_interrupt_status(bool asserted) {
 void ConfigSpace::received_master_abort() {
     words_[kCommandStatus / 4] |= kStatusMasterAbort;
 }
-void ConfigSpace::set_pme_status() {
-    words_[kPmcsr / 4] |= kPmeStatus;
+bool ConfigSpace::pme_status() const {
+    return (word(kPmcsr) & kPmeStatus) != 0;
+}
+void ConfigSpace::set_pme_status(bool status) {
+    std::uint32_t& stored = words_[kPmcsr / 4];
+    stored = status ? stored | kPmeStatus : stored & ~kPmeStatus;
+}
+void ConfigSpace::set_pme_enabled(bool enabled) {
+    std::uint32_t& stored = words_[kPmcsr / 4];
+    stored = enabled ? stored | kPmeEnable : stored & ~kPmeEnable;
 }
 
 }  // namespace doorbell

@@ -37,6 +37,8 @@ public:
     virtual void d3_to_d0_reset() = 0;
     /// MSI or MSI-X enabled, disabled, masked or re-addressed.
     virtual void messages_changed() = 0;
+    /// PMCSR: PME_En or PME_Status.
+    virtual void power_management_changed() {}
     /// Device Control: maximum payload or maximum read request size.
     virtual void link_limits_changed() = 0;
 };
@@ -103,8 +105,10 @@ public:
     void set_interrupt_status(bool asserted);
     /// A request of ours was answered "unsupported request": Status.Received_Master_Abort.
     void received_master_abort();
-    /// A wake-up event happened: PMCSR.PME_Status.
-    void set_pme_status();
+    [[nodiscard]] bool pme_status() const;
+    /// PMCSR.PME_Status, PMCSR.PME_En: for wake-up events and for WUC, which mirrors them.
+    void set_pme_status(bool status = true);
+    void set_pme_enabled(bool enabled);
 
     /// All rows of the map, for dumps and tests.
     [[nodiscard]] const Row* rows() const { return rows_.data(); }

@@ -77,12 +77,14 @@ Phy82574l::Phy82574l(const PhyParams& params, Timeline& timeline, EthernetPort& 
       events_(events),
       seed_(seed),
       prng_(seed, kSeedStream),
-      negotiation_task_([this] { finish(); }) {
+      negotiation_task_([this] { finish(); }),
+      hang_task_([this] { hang(); }) {
     reset_registers();
 }
 
 Phy82574l::~Phy82574l() {
     timeline_.cancel(negotiation_task_);
+    timeline_.cancel(hang_task_);
 }
 
 // --- resets -------------------------------------------------------------------------------------
@@ -152,6 +154,10 @@ bool Phy82574l::mdio_read(std::uint32_t phy_address, std::uint32_t reg, std::uin
     } else {
         value = words_[row];
     }
+    // As the watchdog of a driver recognises it: both error counters full, again and again.
+    const bool receive_errors = kRows[row].page == 0 && reg == kReceiveErrors;
+    if (link_.deaf && receive_errors) value = 0xFFFF;
+    if (link_.deaf && row == kStat1000) value |= kStat1000IdleErrors.mask();
     words_[row] = static_cast<std::uint16_t>(words_[row] & ~kRows[row].read_clears);
     return true;
 }
@@ -325,6 +331,12 @@ void Phy82574l::show_partner(ClockRole role) {
     common(kStat1000) = stat;
 }
 
+// An erratum (section 11): link stays up and nothing is received until the PHY is reset.
+void Phy82574l::hang() {
+    link_.deaf = true;
+    listener_.phy_link_changed(link_);
+}
+
 void Phy82574l::enter(State state, const PhyLink& link) {
     const bool changed =
         link.up != link_.up || link.loopback != link_.loopback ||
@@ -336,6 +348,10 @@ void Phy82574l::enter(State state, const PhyLink& link) {
     }
     state_ = state;
     link_ = link;
+    timeline_.cancel(hang_task_);
+    if (link.up && !link.loopback && params_.erratum_receive_hang_ps > 0) {
+        timeline_.schedule(hang_task_, timeline_.now_ps() + params_.erratum_receive_hang_ps);
+    }
     if (changed) listener_.phy_link_changed(link_);
 }
 

@@ -66,6 +66,7 @@ private:
     void begin();
     void finish();
     void show_partner(phy::ClockRole role);
+    void hang();
     void enter(State state, const PhyLink& link);
 
     PhyParams params_;
@@ -76,6 +77,7 @@ private:
     const std::uint64_t seed_;
     Prng prng_;
     Task negotiation_task_;
+    Task hang_task_;
 
     std::array<std::uint16_t, kStoredRows> words_{};  ///< By row of kRows.
     std::uint16_t oem_default_ = 0;                   ///< What POEMB says.

@@ -9,6 +9,9 @@ struct PhyParams {
     Picoseconds autonegotiation_ps = seconds(2);
     /// The same when one end is forced: parallel detection, or BMCR.AN_ENABLE = 0.
     Picoseconds forced_link_ps = milliseconds(10);
+    /// Erratum: the receive path hangs this long after the link came up, until the PHY is reset; 0
+    /// is never.
+    Picoseconds erratum_receive_hang_ps = 0;
     /// U19: a register or page that does not exist answers with an error instead of 0.
     bool u19_unknown_register_is_error = false;
 };

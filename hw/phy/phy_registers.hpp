@@ -72,6 +72,7 @@ inline constexpr MdioField kCtrl1000MasterValue{11};
 inline constexpr MdioField kCtrl1000Manual{12};
 
 inline constexpr std::uint32_t kStat1000 = 10;
+inline constexpr MdioField kStat1000IdleErrors{0, 8};
 inline constexpr MdioField kStat1000PartnerHalf{10};
 inline constexpr MdioField kStat1000PartnerFull{11};
 inline constexpr MdioField kStat1000RemoteOk{12};
@@ -97,6 +98,7 @@ inline constexpr MdioField kCopperStatusLink{10};
 inline constexpr MdioField kCopperStatusResolved{11};
 inline constexpr MdioField kCopperStatusFullDuplex{13};
 inline constexpr MdioField kCopperStatusSpeed{14, 2};
+inline constexpr std::uint32_t kReceiveErrors = 21;
 inline constexpr std::uint32_t kOem = 25;
 inline constexpr MdioField kOemSmartPowerDown{0};
 inline constexpr MdioField kOemLowPowerLinkUp{2};

@@ -14,9 +14,11 @@ MAY_INCLUDE = {
     "hw/base": set(),
     "hw/regs": {"hw/base"},
     **{f"hw/{block}": {"hw/base", "hw/regs"} for block in BLOCKS},
+    # Frames that wake pass the MAC's filters first.
+    "hw/wake": {"hw/base", "hw/regs", "hw/mac"},
     # The queue engine works on the rules of the MAC, of what a frame counts as, and on the buffer.
     "hw/rings": {"hw/base", "hw/regs", "hw/dma", "hw/mac", "hw/packet_buffer", "hw/stats"},
-    "hw/nic": {"hw/base", "hw/regs", "hw/rings", *(f"hw/{block}" for block in BLOCKS)},
+    "hw/nic": {"hw/base", "hw/regs", "hw/rings", "hw/wake", *(f"hw/{block}" for block in BLOCKS)},
     "hw/plugin": {"hw/base", "hw/regs", "hw/nic"},
     # Two headers of pure facts: where things are in a frame, and the sum of RFC 1071.
     "testbench/wire": {"hw/base", "hw/mac/ethernet.hpp", "hw/mac/internet_checksum.hpp"},

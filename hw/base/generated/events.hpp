@@ -34,6 +34,8 @@ enum class EventType : std::uint16_t {
     kLinkState = 40,  ///< STATUS.LU changed
     kPhyState = 41,  ///< Negotiation: 0 down, 1 negotiating, 2 up
     kDeviceReset = 42,  ///< A reset: 0 power-on, 1 PCIe, 2 D3 to D0, 3 CTRL.RST, 4 PHY
+    kWakeUp = 43,  ///< Something woke the sleeping function: bits of WUS, and whether PME is asserted
+    kLed = 44,  ///< What an LED shows changed: 0 off, 1 on, 2 blinking, 3 lit by frames as they pass
     kWireFault = 50,  ///< The wire touched a frame: 1 lost (detail 0 chance, 1 cable out, 2 backlog, 3 rate), 2 duplicated, 3 reordered (overtakers), 4 corrupted (bit index, one event a flip), 5 delayed (ps)
     kCable = 51,  ///< The cable was plugged or pulled
     kSyscallEnter = 60,  ///< A thread enters the kernel; call: 1 socket 2 bind 3 connect 4 listen 5 accept 6 read 7 write 8 sendto 9 recvfrom 10 close 11 shutdown
@@ -228,6 +230,18 @@ inline void device_reset(const EventPort& port, EventTime when, PacketRef ref, s
     port.report(when, ref, static_cast<std::uint16_t>(EventType::kDeviceReset), kind, epoch, 0, 0);
 }
 
+/// Something woke the sleeping function: bits of WUS, and whether PME is asserted.
+inline void wake_up(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t filters, std::uint64_t pme) {
+    if (!port.enabled()) return;
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kWakeUp), filters, pme, 0, 0);
+}
+
+/// What an LED shows changed: 0 off, 1 on, 2 blinking, 3 lit by frames as they pass.
+inline void led(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t led, std::uint64_t state) {
+    if (!port.enabled()) return;
+    port.report(when, ref, static_cast<std::uint16_t>(EventType::kLed), led, state, 0, 0);
+}
+
 /// The wire touched a frame: 1 lost (detail 0 chance, 1 cable out, 2 backlog, 3 rate), 2 duplicated, 3 reordered (overtakers), 4 corrupted (bit index, one event a flip), 5 delayed (ps).
 inline void wire_fault(const EventPort& port, EventTime when, PacketRef ref, std::uint64_t fault, std::uint64_t detail) {
     if (!port.enabled()) return;
@@ -418,6 +432,10 @@ inline constexpr EventDescription kSchema[] = {
      "Negotiation: 0 down, 1 negotiating, 2 up"},
     {42, "device_reset", {"kind", "epoch"},
      "A reset: 0 power-on, 1 PCIe, 2 D3 to D0, 3 CTRL.RST, 4 PHY"},
+    {43, "wake_up", {"filters", "pme"},
+     "Something woke the sleeping function: bits of WUS, and whether PME is asserted"},
+    {44, "led", {"led", "state"},
+     "What an LED shows changed: 0 off, 1 on, 2 blinking, 3 lit by frames as they pass"},
     {50, "wire_fault", {"fault", "detail"},
      "The wire touched a frame: 1 lost (detail 0 chance, 1 cable out, 2 backlog, 3 rate), 2 duplicated, 3 reordered (overtakers), 4 corrupted (bit index, one event a flip), 5 delayed (ps)"},
     {51, "cable", {"connected"},

@@ -706,7 +706,17 @@ inline constexpr Register LEDCTL{
     0, 0x00e00, 1, 0x4, 0x00068302, false,
     Access{}.rw(0xffcfcfef), 28, 32};
 inline constexpr Field LEDCTL_LED0_MODE{LEDCTL, "LED0_MODE", 0, 4,
-    "LED0 source: 2 link up, 4 link and activity, 0xE on, 0xF off, ..."};
+    "LED0 source"};
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_LINK_10_1000 = 0;
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_LINK_100_1000 = 1;
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_LINK_UP = 2;
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_ACTIVITY = 3;
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_LINK_ACTIVITY = 4;
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_LINK_10 = 5;
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_LINK_100 = 6;
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_LINK_1000 = 7;
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_ON = 14;
+inline constexpr std::uint32_t LEDCTL_LED0_MODE_OFF = 15;
 inline constexpr Field LEDCTL_GLOBAL_BLINK{LEDCTL, "GLOBAL_BLINK", 5, 1,
     "Blink rate select"};
 inline constexpr Field LEDCTL_LED0_IVRT{LEDCTL, "LED0_IVRT", 6, 1,
@@ -2786,6 +2796,16 @@ inline constexpr FieldValue kFieldValues[] = {
     {RCTL_BSIZE, "BYTES_1024", 1},
     {RCTL_BSIZE, "BYTES_512", 2},
     {RCTL_BSIZE, "BYTES_256", 3},
+    {LEDCTL_LED0_MODE, "LINK_10_1000", 0},
+    {LEDCTL_LED0_MODE, "LINK_100_1000", 1},
+    {LEDCTL_LED0_MODE, "LINK_UP", 2},
+    {LEDCTL_LED0_MODE, "ACTIVITY", 3},
+    {LEDCTL_LED0_MODE, "LINK_ACTIVITY", 4},
+    {LEDCTL_LED0_MODE, "LINK_10", 5},
+    {LEDCTL_LED0_MODE, "LINK_100", 6},
+    {LEDCTL_LED0_MODE, "LINK_1000", 7},
+    {LEDCTL_LED0_MODE, "ON", 14},
+    {LEDCTL_LED0_MODE, "OFF", 15},
     {RXDCTL_GRAN, "CACHE_LINES", 0},
     {RXDCTL_GRAN, "DESCRIPTORS", 1},
     {TXDCTL_GRAN, "CACHE_LINES", 0},
@@ -2842,7 +2862,7 @@ inline constexpr Map kMsixMap{kAll + 211, 5, nullptr, 0, 3, 0x4000, 21,
 inline constexpr const Map* kMaps[] = {&kMap, &kIoMap, &kMsixMap};
 
 inline constexpr regs::Contract kContract{"i82574l",
-    kAll, 216, kFields, 537, kFieldValues, 46,
+    kAll, 216, kFields, 537, kFieldValues, 56,
     kMaps, 3};
 
 }  // namespace doorbell::regs::i82574l
