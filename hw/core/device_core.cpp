@@ -98,6 +98,7 @@ void DeviceCore::reset(ResetCause cause) {
     // CTRL.RST is no reset of the PHY, and takes back the news of none.
     registers_.set(r::STATUS_PHYRA, cause == ResetCause::kSoftware ? phy_was_reset : 1);
     registers_.set(r::FACTPS_FUNC0_PS, function_.awake ? 0 : 3);
+    if (cause == ResetCause::kD3ToD0) registers_.set(r::FACTPS_PM_STATE_CHANGED, 1);
     resetting_ = false;
     (void)update_bus_master();
     (void)update_link();

@@ -35,6 +35,20 @@ TEST(NicParams, every_default_is_a_value_that_may_be_set) {
     }
 }
 
+// Section 13: U1 to U24, each by its number in the description.
+TEST(NicParams, every_open_question_of_the_specification_is_one) {
+    for (int question = 1; question <= 24; question++) {
+        if (question == 5 || question == 20) continue;  // They come with RSS.
+        const std::string number = "U" + std::to_string(question);
+        bool found = false;
+        for (const NicParam& param : nic_param_table()) {
+            const std::string text(param.description);
+            found = found || text.rfind(number + ":", 0) == 0 || text.rfind(number + ",", 0) == 0;
+        }
+        EXPECT_TRUE(found) << number;
+    }
+}
+
 /// A value other than the default.
 NicParamValue other(const NicParam& param) {
     const std::int64_t now = param.load(NicParams{});
@@ -141,6 +155,44 @@ TEST(NicParams, values_print_as_they_are_written) {
     EXPECT_EQ(to_string(get_nic_param(params, *find_nic_param("irq.u1_icr_read"))), "by_mode");
     EXPECT_EQ(to_string(get_nic_param(params, *find_nic_param("phy.autonegotiation_ms"))), "2000");
     EXPECT_EQ(to_string(get_nic_param(params, *find_nic_param("nvm.wake_on_lan"))), "false");
+}
+
+// What the NIC makes of two questions about reception; RingBench's tests have the defaults.
+TEST(NicParams, u13_reports_vlan_frames_without_vme) {
+    for (const bool reports : {false, true}) {
+        NicParams params = nic_test::NicBench::quick();
+        ASSERT_EQ(set_nic_param(params, "rings.u13_vp_without_vme", reports), "");
+        nic_test::NicBench nic(params);
+        nic.enable();
+        nic.link_up();
+        nic.open_rings();
+        std::vector<std::uint8_t> frame = nic_test::NicBench::broadcast(100);
+        frame[12] = 0x81;
+        frame[13] = 0x00;
+        nic.arrive(frame);
+        nic.timeline.advance_by(milliseconds(1));
+        // Section 5.6: VP is bit 3 of the status.
+        const std::uint8_t status = nic.host.at(nic_test::NicBench::kRxRing)[12];
+        EXPECT_EQ(status & 1, 1);
+        EXPECT_EQ(status >> 3 & 1, reports ? 1 : 0);
+        EXPECT_EQ(nic.received(0), frame) << "the tag stays";
+    }
+}
+
+TEST(NicParams, u16_moves_the_limit_of_long_frames) {
+    NicParams params = nic_test::NicBench::quick();
+    ASSERT_EQ(set_nic_param(params, "rings.u16_long_frame_bytes", std::int64_t{1600}), "");
+    nic_test::NicBench nic(params);
+    nic.enable();
+    nic.link_up();
+    nic.open_rings();
+    nic.set(nic_test::r::RCTL_LPE, 1);
+    nic.arrive(nic_test::NicBench::broadcast(1601 - 4));
+    nic.arrive(nic_test::NicBench::broadcast(1600 - 4));
+    nic.timeline.advance_by(milliseconds(1));
+    EXPECT_EQ(nic.received(0).size(), 1596u);
+    EXPECT_FALSE(nic.rx_done(1));
+    EXPECT_EQ(nic.read(nic_test::r::ROC), 1u);
 }
 
 }  // namespace

@@ -16,7 +16,9 @@ public:
     explicit SleepBench(const NicParams& params = quick()) : NicBench(params) {
         enable();
         link_up();
+        timeline.advance_by(milliseconds(10));
         open_rings();
+        timeline.advance_by(milliseconds(1));
     }
     /// Linux's suspend with wake-up: driver first, then the PCI core.
     void suspend(std::uint32_t wufc) {
@@ -54,6 +56,7 @@ public:
 
 TEST(Sleep, in_d3_only_configuration_space_answers_and_nothing_is_mastered) {
     SleepBench nic;
+    (void)nic.read(r::ICR);
     nic.write(r::IMS, 0x84);
     nic.suspend(0);
     const std::size_t before = nic.host.log.size();

@@ -60,6 +60,43 @@ void TxEngine::install_hooks() {
     for (const regs::Register* reg : {&TCTL, &TIPG, &AIT, &TXDCTL, &TARC, &VET, &CTRL, &IVAR}) {
         registers_.on_write(*reg, [this](const Write&) { configure(); });
     }
+    show_fifo();
+}
+
+/// Diagnostic registers (specification 2.12) show the FIFO when they are read: where the next byte
+/// to leave is, where the next one goes, and how many packets are between. The saved pointers are
+/// those of whole packets, which is all that leaves here. What software writes is an offset that
+/// stays.
+void TxEngine::show_fifo() {
+    struct Shown {
+        const regs::Register& reg;
+        std::uint32_t (*value)(TxEngine& engine);
+    };
+    static constexpr auto kHead = [](TxEngine& e) {
+        return e.fifo_pointer(e.fifo_.passed_bytes());
+    };
+    static constexpr auto kTail = [](TxEngine& e) {
+        return e.fifo_pointer(e.fifo_.passed_bytes() + e.fifo_.space().used_bytes());
+    };
+    static constexpr auto kPackets = [](TxEngine& e) { return e.fifo_.size(); };
+    static constexpr Shown kShown[] = {
+        {TDFH, kHead}, {TDFT, kTail}, {TDFHS, kHead}, {TDFTS, kTail}, {TDFPC, kPackets}};
+    for (std::size_t i = 0; i < fifo_offsets_.size(); i++) {
+        const Shown& shown = kShown[i];
+        registers_.on_read(shown.reg, [this, &shown, i](std::uint32_t, std::uint32_t) {
+            fifo_.release_sent(timeline_.now_ps());
+            return (shown.value(*this) + fifo_offsets_[i]) & TDFH_PTR.mask();
+        });
+        registers_.on_write(shown.reg, [this, &shown, i](const regs::RegisterFile::Write& write) {
+            fifo_offsets_[i] = write.now - shown.value(*this);
+        });
+    }
+}
+
+std::uint32_t TxEngine::fifo_pointer(std::uint64_t total_bytes) const {
+    constexpr std::uint32_t kUnitBytes = 8;
+    const std::uint32_t capacity = std::max(kUnitBytes, fifo_.space().capacity_bytes());
+    return TDFH.reset + static_cast<std::uint32_t>(total_bytes % capacity) / kUnitBytes;
 }
 
 void TxEngine::decode() {
@@ -109,6 +146,7 @@ void TxEngine::reset(std::uint32_t fifo_bytes) {
     for (DescriptorRing* ring : rings_) ring->reset();
     gatherer_.reset();
     fifo_.reset(fifo_bytes);
+    fifo_offsets_ = {};
     pacer_.reset(timeline_.now_ps());
     flush_ = false;
     again_ = false;

@@ -63,6 +63,8 @@ private:
 
     void install_hooks();
     void decode();
+    void show_fifo();
+    [[nodiscard]] std::uint32_t fifo_pointer(std::uint64_t total_bytes) const;
     void restart_ring(std::uint32_t queue);
     [[nodiscard]] bool wire_usable() const;
     [[nodiscard]] std::array<bool, kTxQueues> may_run() const;
@@ -108,6 +110,8 @@ private:
     std::uint64_t frame_number_;
     std::uint32_t train_ = 0;  ///< Counts segmented packets, for a wire that wants to know.
     Counters counters_;
+    /// TDFH, TDFT, TDFHS, TDFTS, TDFPC: what software added to them.
+    std::array<std::uint32_t, 5> fifo_offsets_{};
 };
 
 }  // namespace doorbell

@@ -410,6 +410,42 @@ TEST(TxEngine, HoldsFramesBackWhileTheLinkIsDown) {
     EXPECT_EQ(bench.wire.sent.size(), 1u);
 }
 
+// Section 2.12: pointers in units of 8 bytes, 0x600 after reset; Linux prints them of a ring that
+// hangs.
+TEST(TxEngine, ShowsItsFifoInTheDiagnosticRegisters) {
+    RingBench bench;
+    TxDriver driver(bench);
+    const auto read = [&](const regs::Register& reg) {
+        return bench.registers.bus_read(reg.offset);
+    };
+    EXPECT_EQ(read(TDFH), 0x600u);
+    EXPECT_EQ(read(TDFT), 0x600u);
+    driver.enable();
+    driver.send(pattern(64));
+    bench.timeline.advance_by(nanoseconds(700));
+    bench.state.link_up = false;
+    bench.engine.device_state_changed();
+    bench.settle();
+    // 68 bytes with FCS in whole words, and a header of 16: 88 bytes.
+    EXPECT_EQ(read(TDFH), 0x600u);
+    EXPECT_EQ(read(TDFT), 0x600u + 11);
+    EXPECT_EQ(read(TDFTS), 0x600u + 11);
+    EXPECT_EQ(read(TDFPC), 1u);
+    bench.state.link_up = true;
+    bench.engine.device_state_changed();
+    bench.settle();
+    bench.timeline.advance_by(microseconds(10));  // It has left.
+    EXPECT_EQ(read(TDFH), 0x600u + 11);
+    EXPECT_EQ(read(TDFHS), 0x600u + 11);
+    EXPECT_EQ(read(TDFT), 0x600u + 11);
+    EXPECT_EQ(read(TDFPC), 0u);
+    bench.registers.bus_write(TDFH.offset, 0x1FF);
+    EXPECT_EQ(read(TDFH), 0x1FFu);
+    EXPECT_EQ(read(TDFT), 0x600u + 11);
+    bench.reset();
+    EXPECT_EQ(read(TDFH), 0x600u);
+}
+
 TEST(TxEngine, ServesARingWithinTheCallWhenMemoryTakesNoTime) {
     RingBench bench;
     bench.dma.immediate = true;

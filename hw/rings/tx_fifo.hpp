@@ -62,11 +62,14 @@ public:
         for (; size_ > 0; size_--) at(size_ - 1).frame.reset();
         first_ = 0;
         sent_ = 0;
+        passed_bytes_ = 0;
         space_.reset(capacity_bytes);
     }
 
     [[nodiscard]] FifoSpace& space() { return space_; }
     [[nodiscard]] const FifoSpace& space() const { return space_; }
+    /// Room that has been given back since the reset.
+    [[nodiscard]] std::uint64_t passed_bytes() const { return passed_bytes_; }
     [[nodiscard]] bool full() const { return size_ == kEntries; }
     [[nodiscard]] std::uint32_t size() const { return size_; }
 
@@ -105,6 +108,7 @@ public:
             at(0).frame.reset();
             first_ = (first_ + 1) % kEntries;
         }
+        passed_bytes_ += bytes;
         if (bytes > 0) space_.release(bytes, now_ps);
     }
     /// When `bytes` will be free as far as is known; kNever when nothing has been handed over.
@@ -125,6 +129,7 @@ private:
     std::uint32_t first_ = 0;
     std::uint32_t sent_ = 0;
     std::uint32_t size_ = 0;
+    std::uint64_t passed_bytes_ = 0;
 };
 
 }  // namespace doorbell

@@ -6,8 +6,56 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import check_coverage  # noqa: E402
 import check_floors  # noqa: E402
 import check_style  # noqa: E402
+
+
+class Coverage(unittest.TestCase):
+    """A small tree with all rows; each test takes or adds something."""
+    CONTRACT = """
+[register.CTRL]
+group = "general"
+fields = [{ bits = "0", name = "FD" }]
+[register.SPARE]
+group = "general"
+"""
+    TABLE = ("| group | a block gives it a meaning | access rules and storage only |\n|---|---|---|\n"
+             "| general | CTRL | SPARE |")
+
+    def problems(self, line="", drop="", table=TABLE):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for name in ("docs", "hw/regs", "hw/core"):
+                (root / name).mkdir(parents=True)
+            (root / check_coverage.CONTRACT).write_text(self.CONTRACT)
+            (root / "hw/core/core.cpp").write_text("file.get(r::CTRL_FD);")
+            (root / "hw/core/core_test.cpp").write_text("TEST(Core, works) {\n// SPARE\n}\n")
+            rows = [f"| {row} | |" for row in check_coverage.SECTIONS + check_coverage.DOUBTS
+                    if row != drop]
+            text = "\n".join([*rows, line, check_coverage.BEGIN, table, check_coverage.END])
+            (root / check_coverage.DOCUMENT).write_text(text)
+            return list(check_coverage.problems(root))
+
+    def test_a_whole_document_passes(self):
+        self.assertEqual(self.problems("`Core.works` `Core.*` `core.cpp` `nvm.mac_address`"), [])
+
+    def test_a_test_or_suite_that_is_not_there_fails(self):
+        self.assertIn("no test breaks", self.problems("`Core.breaks`")[0])
+        self.assertIn("no test suite Cores", self.problems("`Cores.*`")[0])
+
+    def test_a_missing_section_or_question_fails(self):
+        self.assertIn("9.4", self.problems(drop="9.4")[0])
+        self.assertIn("U13", self.problems(drop="U13")[0])
+
+    def test_a_register_without_a_place_or_in_the_wrong_one_fails(self):
+        self.assertIn("SPARE has 0", self.problems(table=self.TABLE.replace("SPARE", "-"))[0])
+        self.assertIn("CTRL has 2", self.problems(table=self.TABLE.replace("SPARE", "CTRL"))[0])
+        moved = self.TABLE.replace("CTRL | SPARE", "CTRL SPARE | -")
+        self.assertIn("no block gives register SPARE", self.problems(table=moved)[0])
+
+    def test_a_register_that_got_its_meaning_since_passes(self):
+        self.assertEqual(self.problems(table=self.TABLE.replace("CTRL | SPARE", "- | CTRL SPARE")), [])
 
 
 class Rules(unittest.TestCase):
