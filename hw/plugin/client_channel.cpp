@@ -1,6 +1,7 @@
 #include "hw/plugin/client_channel.hpp"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -12,6 +13,15 @@
 namespace doorbell::plugin {
 
 using vfio_user::Header;
+
+namespace {
+
+bool is_socket(const Descriptor& descriptor) {
+    struct stat file {};
+    return fstat(descriptor.number(), &file) == 0 && S_ISSOCK(file.st_mode);
+}
+
+}  // namespace
 
 void Descriptor::close() {
     if (number_ >= 0) ::close(number_);
@@ -81,7 +91,14 @@ void ClientChannel::take_descriptors(msghdr& header) {
         for (std::size_t i = 0; i < count; i++) {
             int number = -1;
             std::memcpy(&number, CMSG_DATA(part) + i * sizeof(int), sizeof number);
-            if (!descriptors_.add(Descriptor(number))) descriptors_lost_ = true;
+            Descriptor descriptor(number);
+            // Nothing here wants a socket, and one may be the other end of this very connection:
+            // held for a message that never comes, it would keep the connection open for ever.
+            if (is_socket(descriptor)) {
+                sockets_came_ = true;
+            } else if (!descriptors_.add(std::move(descriptor))) {
+                descriptors_lost_ = true;
+            }
         }
     }
 }
@@ -106,6 +123,9 @@ ClientChannel::Next ClientChannel::malformed(std::string what) {
 
 ClientChannel::Next ClientChannel::next(Message& message) {
     handed_out_.clear();
+    if (sockets_came_) {
+        return malformed("a socket came as a file descriptor, for which no message has a use");
+    }
     const std::size_t left = filled_ - taken_;
     if (left < Header::kBytes) return Next::kNone;
     const Header header = Header::load(incoming_.data() + taken_);

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +16,7 @@
 
 #include "hw/base/bits.hpp"
 #include "hw/nic/nic_bench_test.hpp"
+#include "hw/plugin/client_support_test.hpp"
 #include "hw/plugin/server.hpp"
 #include "hw/plugin/vfio_user.hpp"
 #include "hw/regs/generated/i82574l_regs.hpp"
@@ -27,97 +26,12 @@
 namespace doorbell::plugin::test {
 
 namespace r = regs::i82574l;
-namespace vu = vfio_user;
-
-class HandClock final : public HostClock {
-public:
-    [[nodiscard]] std::uint64_t now_ns() const override { return now_ns_; }
-    void advance_ns(std::uint64_t duration_ns) { now_ns_ += duration_ns; }
-
-private:
-    std::uint64_t now_ns_ = 1'000'000'000;
-};
-
-class KeptLog final : public ServerLog {
-public:
-    void warn(const std::string& line) override { warnings.push_back(line); }
-    void info(const std::string& line) override { infos.push_back(line); }
-    [[nodiscard]] bool says(const std::string& part) const {
-        for (const std::string& line : warnings) {
-            if (line.find(part) != std::string::npos) return true;
-        }
-        return false;
-    }
-    std::vector<std::string> warnings;
-    std::vector<std::string> infos;
-};
-
-/// A file in memory, as QEMU's memory backend is one.
-class SharedFile {
-public:
-    explicit SharedFile(std::uint64_t size_bytes)
-        : descriptor_(memfd_create("guest", MFD_CLOEXEC)), size_bytes_(size_bytes) {
-        EXPECT_EQ(ftruncate(descriptor_.number(), static_cast<off_t>(size_bytes)), 0);
-        bytes_ = static_cast<std::uint8_t*>(
-            mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_.number(), 0));
-        EXPECT_NE(bytes_, MAP_FAILED);
-    }
-    ~SharedFile() { munmap(bytes_, size_bytes_); }
-    SharedFile(const SharedFile&) = delete;
-    SharedFile& operator=(const SharedFile&) = delete;
-    [[nodiscard]] int number() const { return descriptor_.number(); }
-    [[nodiscard]] std::uint8_t* bytes() { return bytes_; }
-    [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
-
-private:
-    Descriptor descriptor_;
-    std::uint64_t size_bytes_;
-    std::uint8_t* bytes_;
-};
-
-class Event {
-public:
-    Event() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
-    [[nodiscard]] int number() const { return descriptor_.number(); }
-    /// How often it was signalled since the last call.
-    [[nodiscard]] std::uint64_t take() const {
-        std::uint64_t count = 0;
-        return read(descriptor_.number(), &count, sizeof count) == sizeof count ? count : 0;
-    }
-
-private:
-    Descriptor descriptor_;
-};
 
 struct Reply {
     vu::Header header;
     std::vector<std::uint8_t> payload;
     [[nodiscard]] bool failed() const { return (header.flags & vu::kError) != 0; }
     [[nodiscard]] int error() const { return static_cast<int>(header.error); }
-};
-
-class Bytes {
-public:
-    Bytes& u8(std::uint8_t v) {
-        bytes.push_back(v);
-        return *this;
-    }
-    Bytes& u16(std::uint16_t v) {
-        return u8(static_cast<std::uint8_t>(v)).u8(static_cast<std::uint8_t>(v >> 8));
-    }
-    Bytes& u32(std::uint32_t v) { return u16(v & 0xFFFF).u16(static_cast<std::uint16_t>(v >> 16)); }
-    Bytes& u64(std::uint64_t v) {
-        return u32(static_cast<std::uint32_t>(v)).u32(static_cast<std::uint32_t>(v >> 32));
-    }
-    Bytes& text(const std::string& v) {
-        bytes.insert(bytes.end(), v.begin(), v.end());
-        return *this;
-    }
-    Bytes& append(const std::vector<std::uint8_t>& v) {
-        bytes.insert(bytes.end(), v.begin(), v.end());
-        return *this;
-    }
-    std::vector<std::uint8_t> bytes;
 };
 
 /// The client's end of the socket. It never waits: a turn of the server stands between a request
@@ -139,29 +53,10 @@ public:
     [[nodiscard]] static std::vector<std::uint8_t> message(vu::Command command, std::uint16_t id,
                                                            const std::vector<std::uint8_t>& payload,
                                                            std::uint32_t flags = 0) {
-        std::vector<std::uint8_t> bytes(vu::Header::kBytes);
-        vu::Header{id, static_cast<std::uint16_t>(command),
-                   static_cast<std::uint32_t>(vu::Header::kBytes + payload.size()), flags, 0}
-            .store(bytes.data());
-        bytes.insert(bytes.end(), payload.begin(), payload.end());
-        return bytes;
+        return message_bytes(static_cast<std::uint16_t>(command), id, payload, flags);
     }
     void send_bytes(const std::vector<std::uint8_t>& bytes, const std::vector<int>& files = {}) {
-        iovec part{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
-        msghdr header{};
-        header.msg_iov = &part;
-        header.msg_iovlen = 1;
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 64)] = {};
-        if (!files.empty()) {
-            header.msg_control = control;
-            header.msg_controllen = CMSG_SPACE(sizeof(int) * files.size());
-            cmsghdr* rights = CMSG_FIRSTHDR(&header);
-            rights->cmsg_level = SOL_SOCKET;
-            rights->cmsg_type = SCM_RIGHTS;
-            rights->cmsg_len = CMSG_LEN(sizeof(int) * files.size());
-            std::memcpy(CMSG_DATA(rights), files.data(), sizeof(int) * files.size());
-        }
-        EXPECT_EQ(sendmsg(socket_.number(), &header, MSG_NOSIGNAL),
+        EXPECT_EQ(send_with_files(socket_.number(), bytes, files),
                   static_cast<ssize_t>(bytes.size()));
     }
     std::uint16_t post(vu::Command command, const std::vector<std::uint8_t>& payload,

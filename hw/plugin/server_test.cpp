@@ -269,9 +269,9 @@ protected:
         bench.write(r::IVAR, 0x8000'0A98);  // RXQ0: 0, RXQ1: 1, TXQ0: 2.
         bench.write(r::IMS, r::ICR_RXQ0.mask() | r::ICR_TXQ0.mask() | r::ICR_OTHER.mask());
     }
-    Event line;
-    Event message;
-    std::array<Event, 5> vectors;
+    EventDescriptor line;
+    EventDescriptor message;
+    std::array<EventDescriptor, 5> vectors;
 };
 
 TEST_F(Interrupts, an_msix_message_is_the_event_of_its_vector_whatever_the_devices_own_table_says) {
@@ -471,7 +471,8 @@ TEST(Memory, maps_that_cannot_be_are_refused_and_change_nothing) {
     EXPECT_EQ(bench.map(kFar, 0x1000, file, PluginBench::kRamBytes).error(), EINVAL);
     EXPECT_EQ(bench.map(kFar, 0x2000, file, ~std::uint64_t{0xFFF}).error(), EINVAL);
     EXPECT_EQ(bench.map(~std::uint64_t{0xFFF}, 0x2000, file, 0).error(), EINVAL);
-    EXPECT_EQ(bench.map(kFar, 0x1000, bench.client.number(), 0).error(), EINVAL) << "a socket";
+    EventDescriptor event;
+    EXPECT_EQ(bench.map(kFar, 0x1000, event.number(), 0).error(), EINVAL) << "no file";
     EXPECT_EQ(bench.device.memory().ranges().size(), 1u);
     EXPECT_EQ(bench.unmap(kFar, 0x1000).error(), ENOENT);
     EXPECT_EQ(bench.unmap(PluginBench::kRam, 0x1000).error(), EINVAL) << "cuts it in two";
@@ -542,6 +543,9 @@ TEST(Memory, a_private_mapping_of_the_clients_memory_is_refused_with_the_cure) {
     ASSERT_NE(bytes, MAP_FAILED);
     EXPECT_EQ(bench.map(0, 0x10000, file.number(), 0).error(), EINVAL);
     EXPECT_TRUE(bench.log.says("share=on"));
+    EXPECT_EQ(bench.client.ask(vu::Command::kGetInfo, Bytes().u32(16).u32(0).u64(0).bytes).error(),
+              EINVAL)
+        << "QEMU goes on after a map that failed, and ends after this";
     munmap(bytes, 0x10000);
 }
 
@@ -791,7 +795,7 @@ TEST(Malformed, a_write_multi_that_lies_about_its_count_writes_nothing) {
 TEST(Malformed, interrupts_that_do_not_exist_or_two_actions_at_once_are_refused) {
     PluginBench bench;
     bench.open();
-    Event event;
+    EventDescriptor event;
     const std::vector<int> one = {event.number()};
     EXPECT_EQ(bench.set_irqs(kEventTrigger, vu::kIrqMsix, 5, 1, one).error(), EINVAL);
     EXPECT_EQ(bench.set_irqs(kEventTrigger, vu::kIrqMsix, 0xFFFF'FFFF, 2, one).error(), EINVAL);
@@ -829,6 +833,18 @@ TEST(Malformed, too_many_descriptors_end_the_connection_and_none_is_left_open) {
     const int after = dup(0);
     close(after);
     EXPECT_LE(after, before);
+}
+
+TEST(Malformed, a_client_that_hands_over_its_own_socket_and_goes_is_gone) {
+    PluginBench bench;
+    bench.open();
+    auto part = Client::message(vu::Command::kDmaMap, 1, std::vector<std::uint8_t>(32));
+    part.resize(20);
+    bench.client.send_bytes(part, {bench.client.number()});
+    bench.client.hang_up();
+    for (int i = 0; i < 4; i++) bench.server.turn(0);
+    EXPECT_EQ(bench.server.session(), nullptr);
+    EXPECT_TRUE(bench.log.says("a socket came"));
 }
 
 TEST(Malformed, descriptors_that_a_message_has_no_use_for_are_closed) {

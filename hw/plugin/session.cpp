@@ -263,6 +263,7 @@ void Session::handle_dma_map(const Message& message) {
     Descriptor file;
     if (message.descriptors->count() == 1) file = message.descriptors->take(0);
     if (file.open() && sharing_of_peer(channel_.number(), file.number()) == Sharing::kPrivate) {
+        private_memory_ = true;
         return refuse(message, EINVAL,
                       "of " + range +
                           ": the client's memory is a private copy, which the device would never "
@@ -320,6 +321,11 @@ void Session::handle_dma_unmap(const Message& message) {
 }
 
 void Session::handle_get_info(const Message& message) {
+    // What follows would be silent corruption. QEMU goes on after a map that failed, but not after
+    // this, which it asks when it has mapped its memory.
+    if (private_memory_) {
+        return refuse(message, EINVAL, "is not answered: the client's memory is not shared");
+    }
     if (!message.header.wants_reply()) return;
     vu::DeviceInfo{vu::DeviceInfo::kBytes, vu::kDeviceReset | vu::kDevicePci, vu::kRegions,
                    vu::kIrqs}

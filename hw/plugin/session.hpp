@@ -99,6 +99,7 @@ private:
     LimitedLog log_;
     State state_ = State::kGreeting;
     std::uint64_t closing_since_ns_ = 0;
+    bool private_memory_ = false;  ///< Of the client's: handed over, and of no use.
     int peer_ = 0;
     Counters counters_;
 };

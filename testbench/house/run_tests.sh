@@ -80,7 +80,7 @@ run_tests() {
         build fuzz doorbell_fuzzers
         run_suite clang -LE "full|release_only" "$@"
         run_suite release -L full "$@"
-        say "fuzzing for ${DOORBELL_FUZZ_SECONDS:-1800} s (findings: build/fuzz/fuzz_nic/findings)"
+        say "fuzzing for ${DOORBELL_FUZZ_SECONDS:-1800} s (findings: build/fuzz/fuzz_*/findings)"
         run_suite fuzz -L fuzz "$@"
     fi
     say "took $(((SECONDS - started) / 60)) min $(((SECONDS - started) % 60)) s"

@@ -1,0 +1,107 @@
+#include "hw/plugin/listening_socket.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+namespace doorbell::plugin {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Socket : public ::testing::Test {
+protected:
+    Socket() { EXPECT_NE(mkdtemp(folder), nullptr); }
+    ~Socket() override {
+        unlink(path().c_str());
+        rmdir(folder);
+    }
+    [[nodiscard]] std::string path() const { return std::string(folder) + "/nic"; }
+    [[nodiscard]] static bool connects(const std::string& where) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, where.c_str(), where.size());
+        const Descriptor client(::socket(AF_UNIX, SOCK_STREAM, 0));
+        return connect(client.number(), reinterpret_cast<const sockaddr*>(&address),
+                       sizeof address) == 0;
+    }
+    char folder[32] = "/tmp/doorbell_XXXXXX";
+    std::string why;
+};
+
+TEST_F(Socket, takes_clients_and_its_file_goes_with_it) {
+    {
+        const ListeningSocket socket = ListeningSocket::open_at(path(), why);
+        ASSERT_TRUE(socket.open()) << why;
+        EXPECT_FALSE(socket.accept().open()) << "nobody waits";
+        EXPECT_TRUE(connects(path()));
+        EXPECT_TRUE(socket.accept().open());
+    }
+    EXPECT_NE(access(path().c_str(), F_OK), 0);
+}
+
+TEST_F(Socket, that_somebody_listens_at_is_in_use) {
+    const ListeningSocket first = ListeningSocket::open_at(path(), why);
+    ASSERT_TRUE(first.open());
+    const ListeningSocket second = ListeningSocket::open_at(path(), why);
+    EXPECT_FALSE(second.open());
+    EXPECT_THAT(why, HasSubstr("another server listens there"));
+    EXPECT_TRUE(connects(path())) << "the first one is not disturbed";
+}
+
+TEST_F(Socket, that_nobody_listens_at_any_more_is_replaced) {
+    {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path().c_str(), path().size());
+        const Descriptor dead(::socket(AF_UNIX, SOCK_STREAM, 0));
+        ASSERT_EQ(bind(dead.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+                  0);
+    }
+    const ListeningSocket socket = ListeningSocket::open_at(path(), why);
+    EXPECT_TRUE(socket.open()) << why;
+    EXPECT_TRUE(connects(path()));
+}
+
+TEST_F(Socket, does_not_replace_a_file) {
+    std::ofstream(path()) << "precious";
+    const ListeningSocket socket = ListeningSocket::open_at(path(), why);
+    EXPECT_FALSE(socket.open());
+    EXPECT_THAT(why, HasSubstr("is no socket"));
+    EXPECT_EQ(access(path().c_str(), F_OK), 0);
+}
+
+TEST_F(Socket, names_the_limit_of_a_long_path_and_the_missing_folder) {
+    EXPECT_FALSE(ListeningSocket::open_at(std::string(folder) + std::string(200, 'x'), why).open());
+    EXPECT_THAT(why, HasSubstr("the system takes 107"));
+    EXPECT_FALSE(ListeningSocket::open_at(std::string(folder) + "/none/nic", why).open());
+    EXPECT_THAT(why, HasSubstr("there is no folder"));
+    EXPECT_FALSE(ListeningSocket::open_at("", why).open());
+    EXPECT_THAT(why, HasSubstr("--socket"));
+}
+
+TEST_F(Socket, says_so_when_it_may_not_be_made) {
+    ASSERT_EQ(chmod(folder, 0500), 0);
+    const bool root = geteuid() == 0;
+    constexpr uid_t kNobody = 65534;
+    if (root) {
+        ASSERT_EQ(seteuid(kNobody), 0);
+    }
+    const bool open = ListeningSocket::open_at(path(), why).open();
+    if (root) {
+        ASSERT_EQ(seteuid(0), 0);
+    }
+    EXPECT_FALSE(open);
+    EXPECT_THAT(why, HasSubstr("no permission"));
+    ASSERT_EQ(chmod(folder, 0700), 0);
+}
+
+}  // namespace
+}  // namespace doorbell::plugin
