@@ -160,7 +160,7 @@ class Row:
         text = f"{'PASS' if holds else 'FAIL'} row {self.number}: {sentence}"
         if detail != "" and not holds:
             lines = str(detail).rstrip().splitlines()
-            text += "".join(f"\n       | {line}" for line in lines[:40])
+            text += "".join(f"\n       | {line}" for line in lines[:25])
         print(text, flush=True)
         if holds:
             self.passed += 1
@@ -198,7 +198,8 @@ class Row:
                 yield guest
             finally:
                 with contextlib.suppress(Problem, OSError):
-                    (folder / "dmesg.txt").write_text(session.run("dmesg", 20).out)
+                    if session.kernel:
+                        (folder / "dmesg.txt").write_text(session.run("dmesg", 20).out)
                 session.stop()
             failure = session.server_failure()
             if options["nic"] == "model":

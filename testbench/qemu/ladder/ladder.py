@@ -10,17 +10,25 @@ import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from bench import Ladder, Missing, enter_namespace  # noqa: E402
+import clock  # noqa: E402
+import comings_and_goings  # noqa: E402
+import configuration  # noqa: E402
+import network_boot  # noqa: E402
 import ping  # noqa: E402
 import probe  # noqa: E402
 import self_test  # noqa: E402
 import transfer  # noqa: E402
-from bench import Ladder, Missing, enter_namespace  # noqa: E402
 
 ROWS = {
+    1: ("configuration", configuration.configuration, None),
     2: ("probe", probe.probe, probe.probe_short),
     3: ("self_test", self_test.self_test, self_test.self_test_short),
     4: ("ping", ping.ping, ping.ping_short),
     5: ("transfer", transfer.transfer, transfer.transfer_short),
+    6: ("comings_and_goings", comings_and_goings.comings_and_goings, None),
+    7: ("network_boot", network_boot.network_boot, network_boot.network_boot_short),
+    9: ("clock", clock.clock, None),
 }
 SKIPPED = 77
 

@@ -65,11 +65,13 @@ def jumbo(row, guest, sizes):
                             check=False)
         if lost(done.stdout) != (1, 1):
             failed.append(size)
+            if len(failed) == 10:  # each costs its time-out
+                break
     row.check(f"host: {len(sizes)} sizes from {sizes[0]} to {sizes[-1]} come back with MTU 9000",
               not failed, f"lost: {failed[:50]}")
     result = guest.run(f"""
         for size in $(seq 0 97 {LARGEST}) {LARGEST}; do
-            ping -q -c 1 -W 2 -M do -s $size {HOST} >/dev/null || echo $size
+            ping -q -c 1 -W 2 -M do -s $size {HOST} >/dev/null || {{ echo $size; break; }}
         done""", 300)
     row.check("guest: sizes from 0 to 8972 come back with MTU 9000", result.out == "", result)
     row.host.run("ip", "link", "set", TAP, "mtu", 1500)

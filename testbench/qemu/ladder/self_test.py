@@ -12,10 +12,9 @@ def self_test(row):
 
 
 def self_test_short(row):
-    """ethtool -t eth0 offline and online in MSI-X, MSI and INTx mode"""
+    """ethtool -t eth0 offline and online, once, in MSI-X mode"""
     with row.boot(label="modes") as guest:
-        for mode, number in MODES:
-            test_mode(row, guest, mode, number, 1)
+        test_mode(row, guest, *MODES[0], 1)
         row.no_complaints(guest, "after the self-tests")
 
 
