@@ -1,7 +1,7 @@
 """What the rows of the ladder share: checks, guests with their evidence, and a host on the cable.
 
-Everything runs in a network namespace of its own that ends with the program, so that no device and no
-address of the machine is touched.
+Everything runs in a network namespace of its own that ends with the program, so that no device and
+no address of the machine is touched.
 """
 import contextlib
 import json
@@ -40,8 +40,8 @@ def enter_namespace():
         words += ["--user", "--map-root-user"]
     tried = subprocess.run([*words, "true"], capture_output=True, text=True)
     if tried.returncode != 0:
-        raise Missing("no network namespace can be made here, which the far side of the cable needs: "
-                      + tried.stderr.strip())
+        raise Missing("no network namespace can be made here, which the far side of the cable "
+                      "needs: " + tried.stderr.strip())
     os.environ[INSIDE] = "1"
     sys.stdout.flush()
     os.execvp(words[0], [*words, sys.executable, *sys.argv])
@@ -60,7 +60,8 @@ class HostSide:
     def run(self, *words, seconds=120, check=True):
         done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=seconds)
         if check and done.returncode != 0:
-            raise Problem(f"{' '.join(map(str, words))}: {done.stderr.strip() or done.stdout[-300:]}")
+            raise Problem(f"{' '.join(map(str, words))}: "
+                          + (done.stderr.strip() or done.stdout[-300:]))
         return done
 
     def start(self, *words, log=subprocess.DEVNULL):
@@ -172,7 +173,8 @@ class Row:
         (self.folder / name).write_text(text)
 
     @contextlib.contextmanager
-    def boot(self, driver="none", driver_arguments="", address="none", guest=None, label="", **changes):
+    def boot(self, driver="none", driver_arguments="", address="none", guest=None, label="",
+             **changes):
         """A guest on the wire; its console, the server's log and its kernel's log are kept."""
         self.boots += 1
         folder = self.folder / (label or f"boot{self.boots}")

@@ -71,7 +71,8 @@ def synchronises(row, guest):
     has software stamps, so the offset is a matter of this machine's load."""
     (row.folder / "master.conf").write_text(MASTER)
     log = open(row.folder / "master.log", "w")
-    master = row.host.start("ptp4l", "-f", row.folder / "master.conf", "-i", TAP, "-m", "-q", log=log)
+    master = row.host.start("ptp4l", "-f", row.folder / "master.conf", "-i", TAP, "-m", "-q",
+                            log=log)
     guest.out(f"cat >/run/slave.conf <<'END'\n{SLAVE}END")
     text = guest.run("timeout 25 ptp4l -f /run/slave.conf -i eth0 -m -q", 60).out
     master.terminate()

@@ -111,8 +111,8 @@ def lspci(row, shown):
             ("power management 2 with PME from D0, D3hot and D3cold",
              r"Power Management version 2\n\s+Flags: .*D1- D2- .*PME\(D0\+,D1-,D2-,D3hot\+"),
             ("MSI of one 64-bit message", r"MSI: Enable- Count=1/1 Maskable- 64bit\+"),
-            ("an Express endpoint of 256 bytes", r"Express \(v1\) Endpoint.*\n\s+DevCap:\s+MaxPayload"
-             r" 256 bytes.*L0s <512ns, L1 <64us"),
+            ("an Express endpoint of 256 bytes",
+             r"Express \(v1\) Endpoint.*\n\s+DevCap:\s+MaxPayload 256 bytes.*L0s <512ns, L1 <64us"),
             ("no FLR", r"FLReset-"),
             ("link capabilities 2.5 GT/s x1 with L0s and L1",
              r"LnkCap:.*Speed 2\.5GT/s, Width x1, ASPM L0s L1"),
@@ -120,7 +120,8 @@ def lspci(row, shown):
             ("MSI-X of 5, in use", r"MSI-X: Enable\+ Count=5 Masked-"),
             ("table and PBA in BAR 3", r"Vector table: BAR=3 offset=00000000\n\s+PBA: BAR=3 "
              r"offset=00002000"),
-            ("AER without an error", r"\[100 v1\] Advanced Error Reporting\n\s+UESta:\s+(\w+- ?)+\n"),
+            ("AER without an error",
+             r"\[100 v1\] Advanced Error Reporting\n\s+UESta:\s+(\w+- ?)+\n"),
             ("a device serial number", r"\[140 v1\] Device Serial Number"),
             ("the driver in use", r"Kernel driver in use: e1000e")):
         row.check(f"lspci shows {name}", re.search(pattern, shown), "see lspci.txt")

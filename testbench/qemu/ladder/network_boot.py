@@ -33,12 +33,12 @@ def network_boot_short(row):
     row.check("DHCP gives an address", re.search(r"Configuring \(net0 .*\.+ ok", console),
               console[-1500:])
     row.check("the script that was fetched runs", "script-runs on" in console, console[-1500:])
-    row.check(f"{size:,} bytes arrive by TFTP", re.search(rf"payload\.bin\s*: {size} bytes", console),
-              console[-1500:])
+    row.check(f"{size:,} bytes arrive by TFTP",
+              re.search(rf"payload\.bin\s*: {size} bytes", console), console[-1500:])
 
 
 def network_boot(row):
-    """iPXE ROM: DHCP, script, 3 MB by TFTP; then a whole Linux by TFTP, which takes the card over"""
+    """iPXE ROM: DHCP, script, 3 MB by TFTP; then a whole Linux by TFTP, which takes the card"""
     network_boot_short(row)
     folder = row.folder / "tftp"
     image = row.ladder.image(row.ladder.guest)

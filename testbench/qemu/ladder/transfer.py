@@ -88,7 +88,8 @@ def under(row, guest, name, words, seconds, size):
     row.check(f"{name}: the link is up", guest.has_link(), guest.out("dmesg | tail"))
     for target in (GUEST, VLAN_GUEST):
         if not reaches(row, target):
-            row.check(f"{name}: {target} answers", False, guest.out("ip -s link show eth0; dmesg | tail"))
+            row.check(f"{name}: {target} answers", False,
+                      guest.out("ip -s link show eth0; dmesg | tail"))
             return
     measured = [throughput(row, guest, name, kind, ["-c", target, *more], seconds)
                 for kind, target, more in
@@ -139,7 +140,8 @@ def files(row, guest, name, size):
     sender.start()
     got = guest.run(f"busybox nc {HOST} {FILE_PORT} </dev/null | tee /tmp/file | sha256sum", 120)
     sender.join(10)
-    row.check(f"{name}: a file of {size:,} bytes arrives whole in the guest", digest in got.out, got)
+    row.check(f"{name}: a file of {size:,} bytes arrives whole in the guest", digest in got.out,
+              got)
     received = []
     receiver = threading.Thread(target=take, args=(received,), daemon=True)
     receiver.start()

@@ -1,5 +1,5 @@
-"""A tagged end of the cable on kernels without VLAN devices: a second TAP whose frames go in and out
-of the first with an 802.1Q tag. Large packets and unfinished checksums pass as they are."""
+"""A tagged end of the cable on kernels without VLAN devices: a second TAP whose frames go in and
+out of the first with an 802.1Q tag. Large packets and unfinished checksums pass as they are."""
 import fcntl
 import os
 import select
@@ -60,7 +60,8 @@ class VlanHost:
         data = os.read(self.tap, LARGEST)
         flags, kind, header, segment, start, offset = HEADER.unpack_from(data)
         # Four bytes more stand before what these count.
-        fields = HEADER.pack(flags, kind, header and header + 4, segment, start and start + 4, offset)
+        fields = HEADER.pack(flags, kind, header and header + 4, segment, start and start + 4,
+                             offset)
         frame = data[HEADER.size:]
         try:
             self.cable.send(fields + frame[:12] + ETH_P_8021Q + struct.pack(">H", self.vlan)
