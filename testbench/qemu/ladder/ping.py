@@ -17,12 +17,12 @@ def ping(row):
 
 
 def ping_short(row):
-    """ping 100; ping -f 1,000; sizes up to 8,972 with MTU 9000"""
+    """ping 100; ping -f 1,000; sizes up to 8,972 in fragments"""
     with ready(row) as guest:
         from_guest(row, guest, f"-i 0.01 -c 100 {HOST}", 100)
         from_guest(row, guest, f"-f -c 1000 {HOST}", 1000)
         to_guest(row, 1000)
-        jumbo(row, guest, sorted({*range(0, 64), *range(64, LARGEST, 331), 1472, 1473, LARGEST}))
+        sizes(row, sorted({*range(0, 64), *range(64, LARGEST, 331), 1472, 1473, LARGEST}))
         finish(row, guest)
 
 
@@ -54,21 +54,12 @@ def to_guest(row, count):
               done.stdout + done.stderr)
 
 
-def jumbo(row, guest, sizes):
+def jumbo(row, guest, lengths):
     guest.out("ip link set eth0 mtu 9000")
     row.host.run("ip", "link", "set", TAP, "mtu", 9000)
     row.check("the link is up with MTU 9000", guest.has_link(), guest.out("dmesg | tail"))
     row.host.run("ping", "-q", "-c", 3, "-W", 5, GUEST, check=False)
-    failed = []
-    for size in sizes:
-        done = row.host.run("ping", "-q", "-c", 1, "-W", 2, "-M", "do", "-s", size, GUEST,
-                            check=False)
-        if lost(done.stdout) != (1, 1):
-            failed.append(size)
-            if len(failed) == 10:  # each costs its time-out
-                break
-    row.check(f"host: {len(sizes)} sizes from {sizes[0]} to {sizes[-1]} come back with MTU 9000",
-              not failed, f"lost: {failed[:50]}")
+    sizes(row, lengths, "-M", "do")
     result = guest.run(f"""
         for size in $(seq 0 97 {LARGEST}) {LARGEST}; do
             ping -q -c 1 -W 2 -M do -s $size {HOST} >/dev/null || {{ echo $size; break; }}
@@ -77,6 +68,20 @@ def jumbo(row, guest, sizes):
     row.host.run("ip", "link", "set", TAP, "mtu", 1500)
     guest.out("ip link set eth0 mtu 1500")
     row.check("the link is up with MTU 1500 again", guest.has_link(), guest.out("dmesg | tail"))
+
+
+def sizes(row, lengths, *options):
+    failed = []
+    for size in lengths:
+        done = row.host.run("ping", "-q", "-c", 1, "-W", 2, *options, "-s", size, GUEST,
+                            check=False)
+        if lost(done.stdout) != (1, 1):
+            failed.append(size)
+            if len(failed) == 10:  # each costs its time-out
+                break
+    how = "unfragmented" if options else "in fragments"
+    row.check(f"host: {len(lengths)} sizes from {lengths[0]} to {lengths[-1]} come back {how}",
+              not failed, f"lost: {failed}")
 
 
 def finish(row, guest):
