@@ -62,6 +62,47 @@ TEST(TextReportTest, AFailureShowsWhatWasExpectedWhatItWasAndHowToReplay) {
     EXPECT_THAT(text, Not(HasSubstr("\x1b")));
 }
 
+TEST(TextReportTest, AFailureIsSaidOnceWhereExpectationsAreShownAndWhereTheyAreNot) {
+    RunResult result = failed_run();
+    result.failures = {"expected a == 1, it is 0", "ping on a ended with status 1"};
+    const std::string text = text_report(to_json(result), "", {});
+    EXPECT_THAT(text, Not(HasSubstr("expected a == 1")));
+    EXPECT_THAT(text, HasSubstr("! ping on a ended with status 1\n"));
+    TextOptions quiet;
+    quiet.verbosity = -1;
+    EXPECT_THAT(text_report(to_json(result), "", quiet), HasSubstr("! expected a == 1, it is 0\n"));
+}
+
+TEST(TextReportTest, AFailureShowsWhatIsNotZeroAndShouldBeAndNothingElse) {
+    RunResult result = failed_run();
+    for (const char* name : {"host.a.nic0.tx.bad_tail_doorbells", "host.a.nic0.rx.ring_faults",
+                             "host.a.nic0.iommu.faults.bounds", "host.a.nic0.iommu.misused",
+                             "host.a.nic0.resets", "host.a.app.0.lost"}) {
+        result.metrics.set(name, std::uint64_t{2});
+    }
+    for (const char* name : {"host.a.nic0.device.resets", "host.a.nic0.driver.resets",
+                             "host.a.nic0.iommu.maps", "host.a.nic0.tx.ring_faults"}) {
+        result.metrics.set(name, std::uint64_t{name[12] == 't' ? 0u : 2u});
+    }
+    const nlohmann::json json = to_json(result);
+    EXPECT_EQ(json["symptoms"].size(), 7u) << json["symptoms"].dump(2);
+    EXPECT_EQ(json["symptoms"]["host.a.nic0.iommu.faults.bounds"], 2);
+    const std::string block =
+        "  what may explain it:\n"
+        "    host.a.app.0.lost                  2\n"
+        "    host.a.nic0.iommu.faults.bounds    2\n"
+        "    host.a.nic0.iommu.misused          2\n"
+        "    host.a.nic0.resets                 2\n"
+        "    host.a.nic0.rx.drops.crc           3\n"
+        "    host.a.nic0.rx.ring_faults         2\n"
+        "    host.a.nic0.tx.bad_tail_doorbells  2\n"
+        "  replay:";
+    EXPECT_THAT(text_report(json, "", {}), HasSubstr(block));
+    result.verdict = Verdict::kPass;
+    EXPECT_EQ(to_json(result)["symptoms"].size(), 0u);
+    EXPECT_THAT(text_report(to_json(result), "", {}), Not(HasSubstr("explain")));
+}
+
 TEST(TextReportTest, AnExpectationThatHeldShowsTheValueToo) {
     RunResult result = failed_run();
     result.expectations[0].passed = true;

@@ -1,5 +1,7 @@
 #include "testbench/report/run_result.hpp"
 
+#include "testbench/report/symptoms.hpp"
+
 namespace doorbell::report {
 namespace {
 
@@ -30,6 +32,14 @@ const char* to_string(Verdict verdict) {
 nlohmann::json to_json(const RunResult& result) {
     nlohmann::json metrics = nlohmann::json::object();
     for (const auto& [name, value] : result.metrics.values()) metrics[name] = to_json(value);
+    nlohmann::json symptoms = nlohmann::json::object();
+    if (result.verdict != Verdict::kPass) {
+        for (const auto& [name, value] : result.metrics.values()) {
+            if (is_symptom(name) && compare(value, std::uint64_t{0}) != 0) {
+                symptoms[name] = to_json(value);
+            }
+        }
+    }
     nlohmann::json expectations = nlohmann::json::array();
     for (const ExpectationResult& e : result.expectations) {
         expectations.push_back({{"text", e.text},
@@ -48,6 +58,7 @@ nlohmann::json to_json(const RunResult& result) {
             {"kernel_events", result.kernel_events},
             {"trace_hash", result.trace_hash ? nlohmann::json(*result.trace_hash) : nullptr},
             {"metrics", metrics},
+            {"symptoms", symptoms},
             {"expectations", expectations},
             {"artifacts", result.artifacts},
             {"tables", result.tables},

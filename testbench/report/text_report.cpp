@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -91,11 +92,26 @@ bool is_highlight(std::string_view name) {
     return starts_with(name, "workload.");
 }
 
-std::string metric_lines(const json& metrics, bool all, const Painter& paint) {
+std::string lines_of(const json& metrics, std::string_view indent, const Painter& paint) {
     std::string text;
     std::size_t width = 0;
+    for (const auto& [name, value] : metrics.items()) width = std::max(width, name.size());
+    for (const auto& [name, value] : metrics.items()) {
+        const std::string plain = value.dump();
+        const std::string nice = humane(name, value);
+        text += fmt::format("{}{:<{}}  {}", indent, name, width, plain);
+        if (nice != plain) text += paint.quiet(fmt::format("  ({})", nice));
+        text += "\n";
+    }
+    return text;
+}
+
+std::string metric_lines(const json& result, bool all, const Painter& paint) {
+    const json& metrics = result["metrics"];
+    json shown = json::object();
     const auto wanted = [&](const std::string& name, const json& value) {
         if (all) return true;
+        if (result["symptoms"].contains(name)) return false;  // They stand below the failures.
         // A drop is worth a line whenever it happened.
         const bool drop = name.find("drops.") != std::string::npos && value != 0;
         // That nothing was retransmitted is news; that a host received nothing is not.
@@ -104,17 +120,9 @@ std::string metric_lines(const json& metrics, bool all, const Painter& paint) {
         return drop || (is_highlight(name) && (value != 0 || zero_is_news));
     };
     for (const auto& [name, value] : metrics.items()) {
-        if (wanted(name, value)) width = std::max(width, name.size());
+        if (wanted(name, value)) shown[name] = value;
     }
-    for (const auto& [name, value] : metrics.items()) {
-        if (!wanted(name, value)) continue;
-        const std::string plain = value.dump();
-        const std::string nice = humane(name, value);
-        text += fmt::format("  {:<{}}  {}", name, width, plain);
-        if (nice != plain) text += paint.quiet(fmt::format("  ({})", nice));
-        text += "\n";
-    }
-    return text;
+    return lines_of(shown, "  ", paint);
 }
 
 std::string expectation_lines(const json& expectations, const Painter& paint) {
@@ -130,6 +138,26 @@ std::string expectation_lines(const json& expectations, const Painter& paint) {
         text += "\n";
     }
     return text;
+}
+
+/// A failure that its expectation's line has said.
+bool said(const json& expectations, const std::string& failure) {
+    return std::any_of(expectations.begin(), expectations.end(), [&](const json& e) {
+        return !e["passed"] &&
+               starts_with(failure, "expected " + e["text"].get<std::string>() + ", it is ");
+    });
+}
+
+std::string failure_lines(const json& result, bool expectations_shown, const Painter& paint) {
+    std::string text;
+    for (const json& failure : result["failures"]) {
+        if (expectations_shown && said(result["expectations"], failure)) continue;
+        text += fmt::format("  {} {}\n", paint.bad("!"), failure.get<std::string>());
+    }
+    if (!result["symptoms"].empty()) {
+        text += "  what may explain it:\n" + lines_of(result["symptoms"], "    ", paint);
+    }
+    return text + fmt::format("  replay: {}\n", result["replay"].get<std::string>());
 }
 
 std::string table_lines(const json& tables, const Painter& paint) {
@@ -198,16 +226,11 @@ std::string text_report(const json& result, const std::string& folder, const Tex
     std::string text = headline(result, paint);
     const bool passed = result["verdict"] == "pass";
     if (options.verbosity >= 0) {
-        text += metric_lines(result["metrics"], options.verbosity >= 1, paint);
+        text += metric_lines(result, options.verbosity >= 1, paint);
         text += expectation_lines(result["expectations"], paint);
         if (options.verbosity >= 2) text += table_lines(result["tables"], paint);
     }
-    if (!passed) {
-        for (const json& failure : result["failures"]) {
-            text += fmt::format("  {} {}\n", paint.bad("!"), failure.get<std::string>());
-        }
-        text += fmt::format("  replay: {}\n", result["replay"].get<std::string>());
-    }
+    if (!passed) text += failure_lines(result, options.verbosity >= 0, paint);
     if (options.verbosity >= 0 && !result["artifacts"].empty()) {
         text += fmt::format("  evidence in {}:", folder);
         for (const auto& [kind, file] : result["artifacts"].items()) {
