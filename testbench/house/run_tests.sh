@@ -8,24 +8,53 @@
 passed_total=0
 failed_total=0
 skipped_total=0
+failed_tests=() # PRESET NAME
 filtered=0 # the caller chose tests: a suite may then hold none of them
+
+# follow PRESET: what ctest prints, as one line on a terminal that is written again and again.
+follow() {
+    local line done_tests='^ *([0-9]+/[0-9]+) Test +#[0-9]+: ([^ ]+)'
+    if [[ ! -t 2 ]]; then
+        cat >/dev/null
+        return
+    fi
+    while IFS= read -r line; do
+        [[ $line =~ $done_tests ]] || continue
+        printf '\r\033[Kdoorbell: build/%s %s %.50s' "$1" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" >&2
+    done
+    printf '\r\033[K' >&2
+}
+
+# say_failed_tests: each with the command that runs it alone; ctest takes a regular expression.
+say_failed_tests() {
+    local test preset name
+    for test in "${failed_tests[@]}"; do
+        preset=${test%% *}
+        name=${test#* }
+        echo "failed: $name (log: build/$preset/tests.log)"
+        echo "    ctest --test-dir build/$preset --output-on-failure -R '^$(
+            sed 's/[][().*+?^$|\\]/\\&/g' <<<"$name")\$'"
+    done
+}
 
 # run_suite PRESET CTEST-ARGS...: all tests of a build tree. A run that executed fewer tests than are
 # registered has failed, whatever ctest says: SystemC's own main() would make an empty run look green.
 run_suite() {
     local preset=$1
     shift
-    local junit="$root/build/$preset/tests.xml" registered executed failed skipped excused status=0
-    say "testing build/$preset"
+    local junit="$root/build/$preset/tests.xml" log="$root/build/$preset/tests.log"
+    local registered executed failed skipped excused names status=0
     registered=$(ctest --test-dir "$root/build/$preset" -N "$@" | sed -n 's/^Total Tests: //p')
     if ((registered == 0 && filtered)); then
         say "no test of build/$preset is among those asked for"
         return
     fi
+    say "testing build/$preset: $registered tests (log: build/$preset/tests.log)"
     rm -f "$junit"
     ctest --test-dir "$root/build/$preset" --output-on-failure --parallel "$(nproc)" \
-        --no-tests=error --output-junit "$junit" "$@" || status=$?
-    read -r executed failed skipped excused < <(python3 - "$junit" <<'PY'
+        --no-tests=error --output-junit "$junit" "$@" 2>&1 |
+        tee "$log" | follow "$preset" || status=$?
+    { read -r executed failed skipped excused && mapfile -t names; } < <(python3 - "$junit" <<'PY'
 import sys, xml.etree.ElementTree as tree
 try:
     cases = tree.parse(sys.argv[1]).getroot().findall("testcase")
@@ -41,8 +70,12 @@ for case in excused:
     said = (case.findtext("system-out") or "").splitlines()
     reason = next((line for line in said if line.startswith("SKIPPED")), "SKIPPED")
     print(f"doorbell: {case.get('name')}: {reason}", file=sys.stderr)
+for case, how in zip(cases, kind):
+    if how == "fail":
+        print(case.get("name"))
 PY
     )
+    failed_tests+=("${names[@]/#/$preset }")
     passed_total=$((passed_total + executed - failed))
     failed_total=$((failed_total + failed))
     skipped_total=$((skipped_total + skipped))
@@ -50,6 +83,7 @@ PY
         say "build/$preset: $registered tests are registered, only $executed ran ($skipped skipped)"
         failed_total=$((failed_total + registered - executed - excused))
     elif ((status != 0 && failed == 0)); then
+        say "build/$preset: ctest failed: $(tail -1 "$log")"
         failed_total=$((failed_total + 1))
     fi
 }
@@ -92,6 +126,7 @@ run_tests() {
         run_suite fuzz -L fuzz "$@"
     fi
     say "took $(((SECONDS - started) / 60)) min $(((SECONDS - started) % 60)) s"
+    say_failed_tests
     echo "$passed_total passed, $failed_total failed, $skipped_total skipped"
     ((failed_total == 0 && passed_total > 0)) || exit 1
 }
