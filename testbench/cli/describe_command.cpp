@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "hw/base/generated/events.hpp"
@@ -41,15 +42,39 @@ void describe_nic() {
     }
 }
 
-int describe_guest(const ProgramPaths& paths) {
-    const ProgramKnowledge knowledge(paths, ".");
+/// The images that `--set host.<h>.image=NAME` names, the default one when there is none. Nothing,
+/// and an error, for what says nothing about an image.
+std::vector<std::string> images_of(const std::string& topic, const std::vector<std::string>& sets) {
+    std::vector<std::string> images;
+    for (const std::string& set : sets) {
+        const std::string key = set.substr(0, set.find('='));
+        const std::size_t behind_host = key.find('.', 5);
+        const bool names_image = key.compare(0, 5, "host.") == 0 &&
+                                 behind_host != std::string::npos &&
+                                 key.substr(behind_host) == ".image" && key.size() < set.size();
+        if (!names_image) {
+            std::cerr << fmt::format(
+                "error: '{}' says nothing about {}\n      = help: --set host.<h>.image=NAME\n", set,
+                topic);
+            return {};
+        }
+        std::string image = set.substr(key.size() + 1);
+        if (std::find(images.begin(), images.end(), image) == images.end()) {
+            images.push_back(std::move(image));
+        }
+    }
+    if (images.empty()) images.emplace_back("default");
+    return images;
+}
+
+int describe_image(const ProgramKnowledge& knowledge, const std::string& name) {
     std::string why;
-    const scenario::ImageContents* image = knowledge.image("default", why);
+    const scenario::ImageContents* image = knowledge.image(name, why);
     if (image == nullptr) {
-        std::cerr << fmt::format("error: the default guest image cannot be loaded: {}\n", why);
+        std::cerr << fmt::format("error: the guest image '{}' cannot be loaded: {}\n", name, why);
         return 2;
     }
-    std::cout << "Programs of the default guest image, for [[host.app]]:\n";
+    std::cout << fmt::format("Programs of the guest image '{}', for [[host.app]]:\n", name);
     for (const scenario::Documented& app : image->apps) {
         std::cout << fmt::format("\n{} {}\n    {}\n", app.name, app.arguments, app.description);
     }
@@ -60,6 +85,31 @@ int describe_guest(const ProgramPaths& paths) {
                                  setting.arguments, setting.fallback, setting.description);
     }
     return 0;
+}
+
+int describe_guest(const ProgramPaths& paths, const std::vector<std::string>& sets) {
+    const ProgramKnowledge knowledge(paths, ".");
+    int code = 2;
+    for (const std::string& name : images_of("the guest", sets)) {
+        if (code = describe_image(knowledge, name); code != 0) return code;
+    }
+    return code;
+}
+
+int describe_metrics(const ProgramPaths& paths, const std::vector<std::string>& sets) {
+    const ProgramKnowledge knowledge(paths, ".");
+    int code = 2;
+    for (const std::string& name : images_of("metrics", sets)) {
+        std::string why;
+        if (knowledge.image(name, why) == nullptr) {
+            std::cerr << fmt::format("error: the guest image '{}' cannot be loaded: {}\n", name,
+                                     why);
+            return 2;
+        }
+        std::cout << report::metric_catalogue_text(knowledge.guest_metrics(name));
+        code = 0;
+    }
+    return code;
 }
 
 void describe_events() {
@@ -169,15 +219,20 @@ int describe_scenario(const ProgramPaths& paths, const std::string& name,
 
 int describe_command(const ProgramPaths& paths, const std::string& topic,
                      const std::vector<std::string>& sets) {
+    const bool fixed = topic == "scenario" || topic == "nic" || topic == "events";
+    if (fixed && !sets.empty()) {
+        std::cerr << fmt::format("error: '{}' says nothing about {}: it takes no --set\n", sets[0],
+                                 topic);
+        return 2;
+    }
     if (topic == "scenario") {
         std::cout << scenario::schema_text();
     } else if (topic == "metrics") {
-        const ProgramKnowledge knowledge(paths, ".");
-        std::cout << report::metric_catalogue_text(knowledge.guest_metrics("default"));
+        return describe_metrics(paths, sets);
+    } else if (topic == "guest") {
+        return describe_guest(paths, sets);
     } else if (topic == "nic") {
         describe_nic();
-    } else if (topic == "guest") {
-        return describe_guest(paths);
     } else if (topic == "events") {
         describe_events();
     } else {

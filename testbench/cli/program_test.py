@@ -40,6 +40,7 @@ class ExitCodes(Acceptance):
                         env={"DOORBELL_COMMAND": str(BINARY)})
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertIn("FAIL workload.identical == 0: it is 1", done.stdout)
+        self.assertEqual(done.stdout.count("workload.identical == 0"), 1, done.stdout)
         replay = [line for line in done.stdout.splitlines() if "replay:" in line]
         self.assertEqual(len(replay), 1)
         command = replay[0].split("replay:")[1].strip()
@@ -117,7 +118,8 @@ class ExitCodes(Acceptance):
     def test_2_for_files_that_cannot_be_used_and_set_is_shown_with_its_column(self):
         os.mkfifo(self.folder / "pipe")
         for key, name in (("input", "missing"), ("input", "pipe"), ("input", "."),
-                          ("output", "missing/x"), ("output", ".")):
+                          ("output", "missing/x"), ("output", "."),
+                          ("output", "o/missing/x")):
             argument = f"workload.{key}={self.folder / name}"
             done = doorbell("run", "tcp_file", "--set", argument, "--out", str(self.folder / "o"))
             self.assertEqual(done.returncode, 2, f"{argument}: {done.stdout}")
@@ -293,7 +295,10 @@ class ExitCodes(Acceptance):
         run = self.run_doorbell("tcp_file", "--set", "settings.kernel.rx_buffers=257",
                                 "--set", "scenario.timeout_ms=2000")
         self.assertEqual(run.code, 1, run.explain())
-        self.assertGreater(run.metric("host.b.nic0.drops.rx_no_buffer"), 0)
+        name = "host.b.nic0.drops.rx_no_buffer"
+        self.assertGreater(run.metric(name), 0)
+        self.assertEqual(run.result["symptoms"][name], run.metric(name))
+        self.assertRegex(run.stderr, f"what may explain it:\n(.*\n)*    {name} +[1-9]")
 
     def test_3_when_the_process_dies_and_the_replay_command_is_shown(self):
         # The capture outgrows what the system lets a file have: SIGXFSZ, where an assertion of the
@@ -394,7 +399,8 @@ class ExitCodes(Acceptance):
 class Output(Acceptance):
     FIELDS = {"scenario": str, "settings": dict, "seed": int, "verdict": str, "failures": list,
               "simulated_ns": int, "host_cpu_ns": int, "kernel_events": int, "metrics": dict,
-              "expectations": list, "artifacts": dict, "tables": dict, "replay": str}
+              "expectations": list, "symptoms": dict, "artifacts": dict, "tables": dict,
+              "replay": str}
 
     def test_the_json_has_every_field_and_is_what_the_file_holds(self):
         run = self.passes("tcp_file", *SMALL, "--hash")
@@ -599,6 +605,22 @@ class Commands(unittest.TestCase):
             done = doorbell("describe", topic)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(word, done.stdout)
+
+    def test_describe_shows_the_image_that_was_chosen(self):
+        other = ("--set", "host.a.image=eager_doorbell")
+        self.assertNotIn("frame_counter", doorbell("describe", "guest").stdout)
+        done = doorbell("describe", "guest", *other)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("Programs of the guest image 'eager_doorbell'", done.stdout)
+        self.assertIn("frame_counter [--nic", done.stdout)
+        done = doorbell("describe", "guest", "--set", "host.a.image=nosuch")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("the guest image 'nosuch' cannot be loaded", done.stderr)
+        self.assertIn("there are 'default'", done.stderr)
+        for topic in ("guest", "nic"):
+            done = doorbell("describe", topic, "--set", "workload.bytes=1")
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn("'workload.bytes=1' says nothing", done.stderr)
 
     def test_check_accepts_what_ships_and_refuses_a_mistake(self):
         names = doorbell("list", "--names").stdout.split()

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -240,8 +241,10 @@ private:
                              fmt::format("'{}' cannot be read", verification.input), wrong);
         }
         const Position at = variables_.origin(reader.string("output"), reader.at("output"));
-        // The run's own folder is made later.
-        const bool own = verification.output.rfind(run_.out_folder + "/", 0) == 0;
+        // The run's own folder is made later, but no folder in it.
+        const auto output = std::filesystem::path(verification.output).lexically_normal();
+        const bool own =
+            output.parent_path() == std::filesystem::path(run_.out_folder).lexically_normal();
         const std::string refused = own ? "" : knowledge_.check_output(verification.output);
         if (reader.has("output") && !refused.empty()) {
             diagnostics_.add(at, fmt::format("'{}' cannot be written", verification.output),
