@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest_stack/kernel/number.h"
 #include "guest_stack/port/route.h"
 
 /* A text that grows; what does not fit is cut off. */
@@ -85,25 +86,6 @@ void options_synopsis(const struct option* options, char* synopsis, size_t synop
 /* --- parsing
  * ----------------------------------------------------------------------------------------- */
 
-static bool parse_number(const char* text, uint64_t* value) {
-    uint64_t result = 0;
-    if (*text == '\0') {
-        return false;
-    }
-    for (; *text != '\0'; ++text) {
-        if (*text < '0' || *text > '9') {
-            return false;
-        }
-        const uint64_t digit = (uint64_t)(*text - '0');
-        if (result > (UINT64_MAX - digit) / 10) {
-            return false;
-        }
-        result = result * 10 + digit;
-    }
-    *value = result;
-    return true;
-}
-
 static bool parse_mac(const char* text, uint8_t mac[6]) {
     unsigned part[6];
     char rest;
@@ -129,15 +111,14 @@ static bool set(const struct option* option, const char* word, void* values) {
         case OPTION_MAC:
             return parse_mac(word, value);
         case OPTION_PORT:
-            if (!parse_number(word, &number) || number < 1 || number > 65535) {
+            if (!number_parse(word, 65535, &number) || number < 1) {
                 return false;
             }
             *(uint16_t*)value = (uint16_t)number;
             return true;
         case OPTION_SWITCH:
         case OPTION_NUMBER:
-            if (!parse_number(word, &number) || number < option->minimum ||
-                number > option->maximum) {
+            if (!number_parse(word, option->maximum, &number) || number < option->minimum) {
                 return false;
             }
             *(uint64_t*)value = number;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest_stack/kernel/costs.h"
+#include "guest_stack/kernel/number.h"
 
 #define ETHERNET_BYTES 18u /* header with a VLAN tag */
 
@@ -81,24 +82,6 @@ static const struct row kDriverRows[] = {
 
 static const char* const kIrqModes[] = {"intx", "msi", "msix"};
 
-static bool parse_number(const char* text, uint32_t* value) {
-    uint64_t result = 0;
-    if (*text == '\0') {
-        return false;
-    }
-    for (; *text != '\0'; ++text) {
-        if (*text < '0' || *text > '9') {
-            return false;
-        }
-        result = result * 10 + (uint64_t)(*text - '0');
-        if (result > UINT32_MAX) {
-            return false;
-        }
-    }
-    *value = (uint32_t)result;
-    return true;
-}
-
 static bool parse_value(const struct row* row, const char* text, uint32_t* value) {
     if (row->kind == KIND_BOOL) {
         if (strcmp(text, "true") == 0 || strcmp(text, "1") == 0) {
@@ -117,10 +100,12 @@ static bool parse_value(const struct row* row, const char* text, uint32_t* value
         }
         return false;
     }
-    if (!parse_number(text, value) || *value < row->minimum || *value > row->maximum ||
-        *value % row->step != 0) {
+    uint64_t number = 0;
+    if (!number_parse(text, row->maximum, &number) || number < row->minimum ||
+        number % row->step != 0) {
         return false;
     }
+    *value = (uint32_t)number;
     /* RCTL.BSIZE knows powers of two only. */
     return strcmp(row->name, "rx_buffer_bytes") != 0 || (*value & (*value - 1)) == 0;
 }

@@ -17,6 +17,7 @@ extern "C" {
 #include "guest_stack/apps/test_packet.h"
 #include "guest_stack/kernel/events.h"
 #include "guest_stack/kernel/latency.h"
+#include "guest_stack/kernel/number.h"
 #include "guest_stack/port/flow.h"
 #include "guest_stack/port/route.h"
 }
@@ -111,6 +112,29 @@ TEST(Route, AddressesAreParsedStrictly) {
     for (const char* wrong : {"", "10", "10.0.0", "10.0.0.", "10.0.0.256", "10.0.0.1.", "10.0.0.1x",
                               " 10.0.0.1", "10.0.0.-1", "10.0.0.00001", "a.b.c.d", "10..0.1"}) {
         EXPECT_FALSE(route_parse_address(wrong, &address)) << wrong;
+    }
+}
+
+// --- numbers ------------------------------------------------------------------------------------
+
+TEST(Number, IsDigitsFromEndToEndUpToTheMaximum) {
+    const auto parse = [](const char* text, uint64_t maximum) {
+        uint64_t value = 7777;
+        return number_parse(text, maximum, &value) ? std::to_string(value)
+               : value == 7777                     ? "refused"
+                                                   : "refused, but written";
+    };
+    EXPECT_EQ(parse("0", 0), "0");
+    EXPECT_EQ(parse("0042", 42), "42");
+    EXPECT_EQ(parse("43", 42), "refused");
+    EXPECT_EQ(parse("9", 8), "refused");
+    EXPECT_EQ(parse("4294967295", UINT32_MAX), "4294967295");
+    EXPECT_EQ(parse("4294967296", UINT32_MAX), "refused");
+    EXPECT_EQ(parse("18446744073709551615", UINT64_MAX), "18446744073709551615");
+    EXPECT_EQ(parse("18446744073709551616", UINT64_MAX), "refused");
+    EXPECT_EQ(parse("184467440737095516150", UINT64_MAX), "refused");
+    for (const char* text : {"", " 1", "1 ", "+1", "-1", "0x1", "1.0", "1e3"}) {
+        EXPECT_EQ(parse(text, UINT64_MAX), "refused") << text;
     }
 }
 
