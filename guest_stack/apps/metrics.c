@@ -182,6 +182,7 @@ static const struct host_metric kHost[] = {
     {"tcp.received_bytes", received, "Bytes readers got"},
     {"tcp.sent_bytes", sent, "Bytes writers gave"},
     {"tcp.connections", connections, "Connections made and accepted"},
+    {"tcp.open_connections", flow_open_count, "Connections that have not ended"},
     {"tcp.data_segments", segments, "Segments with data sent, retransmissions included"},
     {"tcp.retransmissions", retransmitted, "Segments that repeat bytes sent before"},
     {"tcp.retransmissions_segments", retransmitted, "The same"},

@@ -159,6 +159,14 @@ uint64_t flow_datagram(struct flow* flow) {
     return flow_packet(flow, flow->next_datagram++);
 }
 
+uint64_t flow_open_count(void) {
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < flow_count; ++i) {
+        count += flows[i].open ? 1 : 0;
+    }
+    return count;
+}
+
 const struct flow_counters* flow_totals(void) {
     return &counters;
 }

@@ -43,6 +43,8 @@ uint64_t flow_segment(const struct flow* flow, uint32_t sequence);
 /* Counts a segment that went out, as a retransmission if all or part of its range did before. */
 void flow_sent(struct flow* flow, uint32_t sequence, uint32_t bytes);
 uint64_t flow_datagram(struct flow* flow);
+/* Connections that have not ended, among those remembered. */
+uint64_t flow_open_count(void);
 const struct flow_counters* flow_totals(void);
 
 #endif /* GUEST_FLOW_H */

@@ -445,6 +445,11 @@ static void tcp_input_reported(void (*real)(struct pbuf*, struct netif*), struct
 INTERPOSED void tcp_input(struct pbuf* p, struct netif* inp) {
     REAL(l4_input_fn, "tcp_input");
     cross(LAYER_TCP, DIRECTION_UP, stack.rx.packet, p->tot_len, costs.tcp_ns);
+    struct tcp_hdr reset = {0}; /* the header, when the peer asks to end a connection we have */
+    if (p->len >= TCP_HLEN && (TCPH_FLAGS((struct tcp_hdr*)p->payload) & TCP_RST) != 0) {
+        reset = *(const struct tcp_hdr*)p->payload;
+    }
+    const bool had_connection = reset.dest != 0 && receiver_of(&reset) != NULL;
     if (kernel.reporting && p->len >= TCP_HLEN) {
         tcp_input_reported(real, p, inp);
     } else {
@@ -452,6 +457,11 @@ INTERPOSED void tcp_input(struct pbuf* p, struct netif* inp) {
         real(p, inp);
     }
     stack.rx.l4 = NULL;
+    if (had_connection && receiver_of(&reset) == NULL) {
+        flow_close(flow_get(host_order(ip4_current_dest_addr()), lwip_ntohs(reset.dest),
+                            host_order(ip4_current_src_addr()), lwip_ntohs(reset.src),
+                            IP_PROTO_TCP));
+    }
     if (stack.after_tcp_input != NULL) {
         stack.after_tcp_input();
     }

@@ -272,6 +272,24 @@ TEST(Tcp, AFullRingStopsTheQueueAndNothingIsLost) {
     EXPECT_EQ(segments, a["tcp.data_segments"]);
 }
 
+TEST(Tcp, AConnectionThePeerResetsIsNotOpenAnyMore) {
+    // Nobody listens: the answer to SYN is RST.
+    Pair pair({{{"tcp_request_client", "--to", "10.0.0.2", "--port", "7", "--count", "5"}}}, {});
+    ASSERT_TRUE(pair.run());
+    EXPECT_NE(pair.a->status(0), 0);
+    EXPECT_EQ(pair.a->metrics()["tcp.open_connections"], 0u);
+}
+
+TEST(Tcp, AnOpenConnectionCounts) {
+    Pair pair({kSend}, {kReceive});
+    pair.a->files["in"] = bytes(3000000);
+    (void)pair.run(20 * kMillisecond);
+    EXPECT_EQ(pair.a->metrics()["tcp.open_connections"], 1u);
+    ASSERT_TRUE(pair.go_on());
+    EXPECT_EQ(pair.a->metrics()["tcp.open_connections"], 0u);
+    EXPECT_EQ(pair.b->metrics()["tcp.open_connections"], 0u);
+}
+
 TEST(Tcp, GoesOnAsSoonAsTheQueueHasRoomAgain) {
     // Somebody else keeps the transmit queue full. A segment that was refused has nothing under way
     // whose acknowledgement could bring TCP back to it.
