@@ -82,13 +82,13 @@ void Nvm::arbitrate() {
 void Nvm::start_read() {
     read_waits_ = granted();
     if (read_waits_) return;
-    timeline_.schedule(read_task_, timeline_.now_ps() + params_.read_word_ps);
+    timeline_.schedule(read_task_, eeprom_.idle_ps() + params_.read_word_ps);
 }
 
 void Nvm::start_write() {
     write_waits_ = granted();
     if (write_waits_) return;
-    timeline_.schedule(write_task_, timeline_.now_ps() + params_.write_word_ps);
+    timeline_.schedule(write_task_, eeprom_.idle_ps() + params_.write_word_ps);
 }
 
 // --- auto-load ----------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ void Nvm::auto_load(Extent extent) {
     registers_.set(r::EECD_NV_SIZE, image_.size_code());
     // A software reset in the middle of a full load does not make it less.
     if (!load_task_.scheduled() || extent == Extent::kFull) extent_ = extent;
-    timeline_.schedule(load_task_, timeline_.now_ps() + params_.auto_load_ps);
+    timeline_.schedule(load_task_, eeprom_.idle_ps() + params_.auto_load_ps);
 }
 
 void Nvm::finish_load() {

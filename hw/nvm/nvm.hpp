@@ -20,7 +20,8 @@ public:
 
 /// The EEPROM behind EERD, EEWR and EECD, and what the hardware loads from it by itself (datasheet
 /// chapter 6; specification section 3). One access at a time: EECD's pins are granted when no other
-/// is under way, and while they are, EERD and EEWR wait.
+/// is under way, and while they are, EERD and EEWR wait; a page that software has begun to write
+/// through the pins is written first, whoever comes next.
 class Nvm {
 public:
     enum class Extent : std::uint8_t {

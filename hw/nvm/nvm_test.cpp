@@ -391,6 +391,41 @@ TEST_F(BitBang, writes_a_page_and_says_when_it_is_done) {
     EXPECT_EQ(nvm->image().word(7), 0xFFFF);
 }
 
+TEST_F(BitBang, what_the_hardware_does_next_waits_for_the_page_that_is_being_written) {
+    const auto begin_page = [&] {
+        ASSERT_TRUE(acquire());
+        command(0x06);
+        begin();
+        out(0x02, 8);
+        out(6 * 2, 8);
+        out(0x3412, 16);
+        release();  // Ends the command: the page is being written from now on.
+    };
+    start();
+    begin_page();
+    write(r::EERD, 6 << 2 | 1);
+    timeline.advance_by(microseconds(100 + 30) - 1);
+    EXPECT_EQ(read(r::EERD) & 2, 0u);
+    timeline.advance_by(1);
+    EXPECT_EQ(read(r::EERD) >> 16, 0x1234u);
+    EXPECT_EQ(read(r::EERD) & 2, 2u);
+
+    begin_page();
+    write(r::EEWR, 0x5678u << 16 | 6 << 2 | 1);
+    timeline.advance_by(microseconds(100 + 100) - 1);
+    EXPECT_EQ(read(r::EEWR) & 2, 0u);
+    timeline.advance_by(1);
+    EXPECT_EQ(read(r::EEWR) & 2, 2u);
+    EXPECT_EQ(nvm->image().word(6), 0x5678);
+
+    begin_page();
+    nvm->auto_load(Nvm::Extent::kAddress);
+    timeline.advance_by(microseconds(100) + milliseconds(2) - 1);
+    EXPECT_EQ(read(r::EECD) & 0x200, 0u) << "AUTO_RD";
+    timeline.advance_by(1);
+    EXPECT_EQ(read(r::EECD) & 0x200, 0x200u);
+}
+
 TEST_F(BitBang, a_write_goes_round_in_its_page) {
     start();
     ASSERT_TRUE(acquire());

@@ -41,6 +41,10 @@ public:
     [[nodiscard]] bool data_out() const { return data_out_; }
     /// A page is being written.
     [[nodiscard]] bool busy() const { return timeline_.now_ps() < busy_until_ps_; }
+    /// When the part answers to somebody else: now, or when the page is written.
+    [[nodiscard]] Picoseconds idle_ps() const {
+        return busy() ? busy_until_ps_ : timeline_.now_ps();
+    }
 
     [[nodiscard]] bool large() const { return size_bytes() > kSmallBytes; }
 
