@@ -301,27 +301,29 @@ void Phy82574l::finish() {
     const ClockRole role = resolve_clock_role(offer_, partner_);
     // The other end finds the same at the same time; the first to draw again is enough.
     if (gigabit && role == ClockRole::kTie) return restart();
-    show_partner(role);
+    show_partner(role, gigabit);
     if (gigabit && role == ClockRole::kFault) return;
     enter(State::kUp, {true, result.speed_mbps, result.full_duplex, false});
 }
 
 // What a negotiation leaves in the registers (IEEE 28.2.4.1, 40.5.1.1).
-void Phy82574l::show_partner(ClockRole role) {
+void Phy82574l::show_partner(ClockRole role, bool gigabit_link) {
     if (!offer_.negotiates || !partner_.negotiates) return;
     common(kAnlpar) = kAbilityAck.put(partner_.anar, 1);
     std::uint16_t aner = kRows[kAner].reset;
     aner = kAnerPartnerNegotiates.put(aner, 1);
     aner = kAnerPageReceived.put(aner, 1);
     // 1000BASE-T abilities travel in next pages.
-    const bool gigabit = (partner_.ctrl1000 & (kCtrl1000Full.mask() | kCtrl1000Half.mask())) != 0;
-    aner = kAnerPartnerNextPage.put(aner, gigabit ? 1 : 0);
+    const bool offers = (partner_.ctrl1000 & (kCtrl1000Full.mask() | kCtrl1000Half.mask())) != 0;
+    aner = kAnerPartnerNextPage.put(aner, offers ? 1 : 0);
     common(kAner) = aner;
-    if (!gigabit) return;
+    if (!offers) return;
     std::uint16_t stat = 0;
     stat = kStat1000PartnerFull.put(stat, kCtrl1000Full.get(partner_.ctrl1000));
     stat = kStat1000PartnerHalf.put(stat, kCtrl1000Half.get(partner_.ctrl1000));
-    if (role == ClockRole::kFault) {
+    if (!gigabit_link) {
+        // Of the clock and of the receivers a slower link has nothing to say.
+    } else if (role == ClockRole::kFault) {
         stat = kStat1000MasterFault.put(stat, 1);
     } else {
         stat = kStat1000LocalOk.put(stat, 1);

@@ -65,7 +65,7 @@ private:
     /// From scratch, with what each end offers by now.
     void begin();
     void finish();
-    void show_partner(phy::ClockRole role);
+    void show_partner(phy::ClockRole role, bool gigabit_link);
     void hang();
     void enter(State state, const PhyLink& link);
 

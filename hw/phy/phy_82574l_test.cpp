@@ -374,6 +374,7 @@ TEST_F(PhyTest, a_link_of_another_kind_knows_neither_a_fault_nor_a_tie) {
     ASSERT_TRUE(timeline.settle());
     EXPECT_TRUE(phy->link().up);
     EXPECT_EQ(phy->link().speed_mbps, 100u);
+    EXPECT_EQ(read(10), 0x0800) << "only what the partner can do";
 
     write(9, 0x0000);
     write(0, 0x1340);
@@ -394,6 +395,16 @@ TEST_F(PhyTest, a_link_of_another_kind_knows_neither_a_fault_nor_a_tie) {
     ASSERT_TRUE(timeline.settle());
     EXPECT_TRUE(phy->link().up);
     EXPECT_EQ(offers.size(), forced);
+}
+
+TEST_F(PhyTest, a_slower_link_shows_no_clock_and_no_receivers_though_both_offered_gigabit) {
+    LinkAbilities partner = gigabit();
+    partner.lowest_first = true;
+    phy->partner(partner);
+    ASSERT_TRUE(timeline.settle());
+    EXPECT_EQ(phy->link().speed_mbps, 10u);
+    EXPECT_EQ(read(10), 0x0800);
+    EXPECT_EQ(read(6) & 0x8, 0x8) << "its next pages were heard";
 }
 
 /// Two ends of a cable.
