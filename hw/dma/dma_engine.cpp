@@ -145,6 +145,7 @@ void DmaEngine::read_ready(ReadSlot& slot) {
     if (completion.status == DmaStatus::kOk && request.size_bytes > 0) {
         completion.status =
             host_.read(request.address, pending.target, request.size_bytes, completion.packet);
+        if (epoch != epoch_) return;
     }
     completion.done_ps = now;
     if (completion.status == DmaStatus::kOk) {
@@ -278,6 +279,7 @@ void DmaEngine::deliver(const Posted& entry) {
         return;
     }
     DmaStatus status = entry.status;
+    const std::uint32_t epoch = epoch_;
     if (status == DmaStatus::kOk) {
         if (entry.kind == PostedKind::kMessage) {
             host_.message(request.address, entry.data);
@@ -285,6 +287,7 @@ void DmaEngine::deliver(const Posted& entry) {
             status = host_.write(request.address, entry.source, request.size_bytes, request.packet);
         }
     }
+    if (epoch != epoch_) return;  // The host reset us: what it took belongs to nobody.
     outstanding_--;
     count(status);
     events::dma_write(events_, now, about(request, request.packet), request.address,

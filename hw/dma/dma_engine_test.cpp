@@ -276,6 +276,33 @@ TEST_F(DmaEngineTest, AResetFromWithinTheWritesThatAReadPushesForgetsTheReadToo)
     EXPECT_EQ(engine().outstanding(), 0u);
 }
 
+TEST_F(DmaEngineTest, AResetFromWithinACallOfTheHostsForgetsWhatTheCallWasFor) {
+    const std::function<void()> submissions[] = {
+        [&] { engine().read(at(8, 16), buffer.data(), client); },
+        [&] { engine().write(at(8, 16), buffer.data(), client); },
+        [&] { engine().message(TestHost::kBase, 5); },
+        [&] { engine().interrupt_pin(true); },
+    };
+    for (const auto& submit : submissions) {
+        host.on_call = [&] {
+            host.on_call = nullptr;
+            engine().reset();
+        };
+        submit();
+        engine().write(at(64, 16), buffer.data(), client);
+        engine().read(at(64, 16), buffer.data(), client);
+        EXPECT_TRUE(timeline.settle());
+        EXPECT_FALSE(host.on_call);
+        EXPECT_EQ(engine().outstanding(), 0u);
+        EXPECT_THAT(client.completions, IsEmpty());
+    }
+    for (std::uint32_t i = 0; i < 2 * params.read_tags; i++) {
+        engine().read(at(8, 16, i), buffer.data(), client);
+    }
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(client.completions.size(), 2 * params.read_tags);
+}
+
 TEST_F(DmaEngineTest, WithoutBusMasteringRequestsWaitAndAMessageVanishes) {
     state.bus_master = false;
     host.memory[0] = 1;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ public:
     DmaStatus read(std::uint64_t address, std::uint8_t* target, std::uint32_t size_bytes,
                    std::uint64_t& packet) override {
         reads++;
+        called();
         if (!inside(address, size_bytes)) return DmaStatus::kUnsupportedRequest;
         std::memcpy(target, &memory[address - kBase], size_bytes);
         packet = packet_there;
@@ -27,6 +29,7 @@ public:
     }
     DmaStatus write(std::uint64_t address, const std::uint8_t* source, std::uint32_t size_bytes,
                     std::uint64_t packet) override {
+        called();
         if (!inside(address, size_bytes)) return DmaStatus::kUnsupportedRequest;
         std::memcpy(&memory[address - kBase], source, size_bytes);
         packet_there = packet;
@@ -34,9 +37,13 @@ public:
         return DmaStatus::kOk;
     }
     void message(std::uint64_t, std::uint32_t data) override {
+        called();
         log.push_back("m" + std::to_string(data));
     }
-    void interrupt_pin(bool asserted) override { log.push_back(asserted ? "p1" : "p0"); }
+    void interrupt_pin(bool asserted) override {
+        called();
+        log.push_back(asserted ? "p1" : "p0");
+    }
 
     static bool inside(std::uint64_t address, std::uint32_t size_bytes) {
         return address >= kBase && address - kBase + size_bytes <= kSize;
@@ -47,6 +54,12 @@ public:
     std::vector<std::string> log;
     std::uint64_t packet_there = 0;
     std::uint32_t reads = 0;
+    std::function<void()> on_call;  ///< From inside each call, when set.
+
+private:
+    void called() const {
+        if (on_call) on_call();
+    }
 };
 
 /// A link of round numbers: 1 ps per byte and 20 bytes per TLP upstream and downstream, 100 ps to
