@@ -107,6 +107,10 @@ void cpu_settle_roughly(void) {
 
 void cpu_stall_begin(void) {
     cpu_settle();
+    cpu_store_begin();
+}
+
+void cpu_store_begin(void) {
     cpu.stalled = true;
     cpu.stalled_by = cpu.current;
     cpu.stalled_since = kernel_now();

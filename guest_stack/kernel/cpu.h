@@ -63,6 +63,8 @@ void cpu_wait_turn(struct cpu_context* context);
 
 /* Around a load from a device: the CPU waits for the answer and does nothing else. */
 void cpu_stall_begin(void);
+/* The same around a store, which seldom waits (for credit of the link) and so settles nothing. */
+void cpu_store_begin(void);
 void cpu_stall_end(void);
 
 bool cpu_occupied_above(enum cpu_level level);

@@ -66,7 +66,7 @@ struct guest_host_ops {
     uint32_t (*mmio_read32)(struct guest_host*, uint32_t nic, uint32_t bar,
                             uint32_t offset); /* BLOCKS: a round trip over the link */
     void (*mmio_write32)(struct guest_host*, uint32_t nic, uint32_t bar, uint32_t offset,
-                         uint32_t value); /* posted */
+                         uint32_t value); /* posted; BLOCKS while the link has no credit */
 
     /* --- memory a device may touch --- */
     /* Coherent memory (rings), zeroed; NULL when there is none. */

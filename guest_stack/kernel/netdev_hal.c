@@ -19,7 +19,9 @@ static uint32_t read_bar(const struct netdev* dev, uint32_t bar, uint32_t offset
 
 static void write_bar(const struct netdev* dev, uint32_t bar, uint32_t offset, uint32_t value) {
     cpu_charge(costs.mmio_write_ns);
+    cpu_store_begin();
     kernel.ops->mmio_write32(kernel.host, dev->index, bar, offset, value);
+    cpu_stall_end();
 }
 
 static uint32_t hal_read32(void* context, uint32_t offset) {

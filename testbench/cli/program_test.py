@@ -291,6 +291,11 @@ class ExitCodes(Acceptance):
                 self.assertNotIn("status", run.stderr, run.explain())
                 self.assertLess(run.code, 2, run.explain())
 
+    def test_0_when_every_posted_write_waits_for_the_one_before(self):
+        # The CPU stands still meanwhile: no interrupt gets in between a store and what follows it.
+        run = self.passes("tcp_bidirectional", "--set", "nic.pcie.posted_writes=1")
+        self.assertGreater(run.metric("host.a.nic0.bus.posted.stalls"), 1000)
+
     def test_1_and_a_drop_with_a_name_when_the_receiver_has_hardly_a_buffer_to_spare(self):
         run = self.run_doorbell("tcp_file", "--set", "settings.kernel.rx_buffers=257",
                                 "--set", "scenario.timeout_ms=2000")

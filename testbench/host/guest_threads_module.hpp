@@ -95,6 +95,15 @@ public:
         blocking();
         takes_over(*self);
     }
+    /// What rarely waits, such as a posted write without credit: it is still the guest that runs.
+    template <typename Call>
+    void may_block(Call&& call) {
+        guest_thread* self = current_;
+        const running_guest::Owner* owner = running_guest::owner;
+        call();
+        current_ = self;
+        running_guest::owner = owner;
+    }
     /// Never returns: the calling thread has no future.
     void halt();
 

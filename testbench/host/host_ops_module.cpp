@@ -91,8 +91,10 @@ std::uint32_t mmio_read32(guest_host* host, std::uint32_t nic, std::uint32_t bar
 
 void mmio_write32(guest_host* host, std::uint32_t nic, std::uint32_t bar, std::uint32_t offset,
                   std::uint32_t value) {
-    HostSlotModule* slot = of(host).slot_of_guest(nic, "mmio_write32");
-    if (slot != nullptr) slot->write32(bar, offset, value);
+    HostModule& module = of(host);
+    HostSlotModule* slot = module.slot_of_guest(nic, "mmio_write32");
+    if (slot == nullptr) return;
+    module.threads().may_block([&] { slot->write32(bar, offset, value); });
 }
 
 // --- memory a device may touch
