@@ -59,6 +59,11 @@ inline std::uint64_t internet_partial_sum(const std::uint8_t* data, std::size_t 
         other = detail::add_32_bytes(other, data + 32, carries);
     }
     carries += __builtin_add_overflow(sum, other, &sum) ? 1 : 0;
+    if (left >= 32) {
+        sum = detail::add_32_bytes(sum, data, carries);
+        left -= 32;
+        data += 32;
+    }
     for (; left >= 8; left -= 8, data += 8) {
         carries += __builtin_add_overflow(sum, detail::machine_word(data), &sum) ? 1 : 0;
     }

@@ -1,42 +1,13 @@
 #include "hw/mac/receive_checksum.hpp"
 
 #include "hw/base/bits.hpp"
-#include "hw/mac/ethernet.hpp"
 #include "hw/mac/internet_checksum.hpp"
+#include "hw/mac/internet_headers.hpp"
 
 namespace doorbell {
 namespace {
 
-constexpr std::uint8_t kProtocolTcp = 6;
-constexpr std::uint8_t kProtocolUdp = 17;
-constexpr std::uint8_t kProtocolNone = 59;  // IPv6 "no next header": nothing we look into
-
-// RFC 791
-constexpr std::uint32_t kIpv4MinimumBytes = 20;
-constexpr std::uint32_t kIpv4Length = 2;
-constexpr std::uint32_t kIpv4Identification = 4;
-constexpr std::uint32_t kIpv4Fragment = 6;
-constexpr std::uint16_t kIpv4FragmentMask = 0x3fff;  // More Fragments and the offset
-constexpr std::uint32_t kIpv4Protocol = 9;
-constexpr std::uint32_t kIpv4Addresses = 12;
-constexpr std::uint32_t kIpv4AddressesBytes = 8;
-
-// RFC 8200
-constexpr std::uint32_t kIpv6Bytes = 40;
-constexpr std::uint32_t kIpv6Length = 4;
-constexpr std::uint32_t kIpv6Next = 6;
-constexpr std::uint32_t kIpv6Addresses = 8;
-constexpr std::uint32_t kIpv6AddressesBytes = 32;
-constexpr std::uint8_t kIpv6HopByHop = 0;
-
-// RFC 9293, RFC 768
-constexpr std::uint32_t kTcpMinimumBytes = 20;
-constexpr std::uint32_t kTcpDataOffset = 12;
-constexpr std::uint32_t kTcpFlags = 13;
-constexpr std::uint8_t kTcpFlagAck = 0x10;
-constexpr std::uint32_t kUdpBytes = 8;
-constexpr std::uint32_t kUdpLength = 4;
-constexpr std::uint32_t kUdpChecksum = 6;
+using namespace internet;
 
 /// The packet sum as it was made, so that the bytes of a packet are added up once for both sums.
 struct PacketSum {
@@ -94,93 +65,74 @@ void check_udp(const ReceiveChecksumConfig& config, const Transport& l4, Receive
     result.tcpe = !length_good || !transport_good(l4, length);
 }
 
-/// Returns whether a whole transport header is there.
-bool check_transport(const ReceiveChecksumConfig& config, const Transport& l4,
-                     ReceiveChecksum& result) {
-    if (l4.protocol == kProtocolTcp && l4.size_bytes >= kTcpMinimumBytes) {
+/// The layout names TCP or UDP only when a whole header is there.
+void check_transport(const ReceiveChecksumConfig& config, const PacketLayout& layout,
+                     const std::uint8_t* addresses, std::uint32_t addresses_bytes,
+                     const PacketSum& packet, ReceiveChecksum& result) {
+    const Transport l4{layout.protocol,
+                       layout.transport,
+                       static_cast<std::uint32_t>(layout.end - layout.transport),
+                       addresses,
+                       addresses_bytes,
+                       packet};
+    if (layout.tcp()) {
         check_tcp(config, l4, result);
-        return true;
-    }
-    if (l4.protocol == kProtocolUdp && l4.size_bytes >= kUdpBytes) {
+    } else {
         check_udp(config, l4, result);
-        return true;
     }
-    return false;
 }
 
-void check_ipv4(const ReceiveChecksumConfig& config, const std::uint8_t* ip, std::uint32_t room,
+void check_ipv4(const ReceiveChecksumConfig& config, const PacketLayout& layout,
                 const PacketSum& packet, ReceiveChecksum& result) {
-    const std::uint32_t header = (ip[0] & 0xf) * 4u;
-    if (ip[0] >> 4 != 4 || header < kIpv4MinimumBytes || header > room) {
-        result.ixsm = true;
-        return;
-    }
+    const std::uint8_t* ip = layout.network;
     result.type = PacketType::kIpv4;
     result.ip_identified = true;
     result.ip_identification = load_be16(ip + kIpv4Identification);
     if (config.ip) {
+        const auto header = static_cast<std::size_t>(layout.transport - ip);
         result.ipcs = true;
         result.ipe = internet_sum(ip, header) != kInternetSumGood;
     }
-    const std::uint32_t length = load_be16(ip + kIpv4Length);
-    if (length < header || length > room) return;
-    const std::uint32_t payload = length - header;
-    if ((load_be16(ip + kIpv4Fragment) & kIpv4FragmentMask) != 0) {
-        if (config.fragment_payload && config.packet_sum) {
-            result.packet_sum = internet_sum(ip + header, payload);
-        }
-        return;
+    if (layout.fragment && layout.whole && config.fragment_payload && config.packet_sum) {
+        const auto payload = static_cast<std::size_t>(layout.end - layout.transport);
+        result.packet_sum = internet_sum(layout.transport, payload);
     }
-    const Transport l4{ip[kIpv4Protocol],   ip + header,         payload,
-                       ip + kIpv4Addresses, kIpv4AddressesBytes, packet};
-    if (check_transport(config, l4, result)) result.type = PacketType::kIpv4L4;
+    if (layout.protocol == 0) return;
+    result.type = PacketType::kIpv4L4;
+    check_transport(config, layout, ip + kIpv4Source, 2 * kIpv4AddressBytes, packet, result);
 }
 
-void check_ipv6(const ReceiveChecksumConfig& config, const std::uint8_t* ip, std::uint32_t room,
+/// Routing, fragment and destination headers change the pseudo-header or hide the rest: nothing is
+/// reported behind them.
+void check_ipv6(const ReceiveChecksumConfig& config, const PacketLayout& layout,
                 const PacketSum& packet, ReceiveChecksum& result) {
-    if (room < kIpv6Bytes || ip[0] >> 4 != 6) {
-        result.ixsm = true;
-        return;
-    }
     result.type = PacketType::kIpv6;
-    const std::uint32_t payload = load_be16(ip + kIpv6Length);
-    if (!config.ipv6_l4 || payload > room - kIpv6Bytes) return;
-    std::uint8_t next = ip[kIpv6Next];
-    std::uint32_t offset = 0;
-    // Hop-by-hop options come first and once (RFC 8200 4.1). Routing, fragment and destination
-    // headers change the pseudo-header or hide the rest: nothing is reported behind them.
-    if (next == kIpv6HopByHop) {
-        if (!config.ipv6_extensions || payload < 8) return;
-        const std::uint8_t* options = ip + kIpv6Bytes;
-        next = options[0] == kIpv6HopByHop ? kProtocolNone : options[0];
-        offset = (options[1] + 1u) * 8;
-        if (offset > payload) return;
-    }
-    const Transport l4{
-        next,  ip + kIpv6Bytes + offset, payload - offset, ip + kIpv6Addresses, kIpv6AddressesBytes,
-        packet};
-    if (check_transport(config, l4, result)) result.type = PacketType::kIpv6L4;
+    if (!config.ipv6_l4 || layout.protocol == 0 || layout.extended) return;
+    result.type = PacketType::kIpv6L4;
+    check_transport(config, layout, layout.network + kIpv6Source, 2 * kIpv6AddressBytes, packet,
+                    result);
 }
 
 }  // namespace
 
-ReceiveChecksum check_received(const ReceiveChecksumConfig& config, const std::uint8_t* frame,
-                               std::uint32_t size_bytes, std::uint32_t type_offset) {
+ReceiveChecksum check_received(const ReceiveChecksumConfig& config, const PacketLayout& layout,
+                               const std::uint8_t* frame, std::uint32_t size_bytes) {
     ReceiveChecksum result;
     PacketSum packet;
     if (config.packet_sum && config.packet_start < size_bytes) {
         packet = PacketSum(frame + config.packet_start, size_bytes - config.packet_start);
         result.packet_sum = finish_internet_sum(packet.partial);
     }
-    const std::uint32_t network = type_offset + 2;
-    const std::uint32_t room = size_bytes > network ? size_bytes - network : 0;
-    const std::uint16_t type = room > 0 ? load_be16(frame + type_offset) : std::uint16_t{0};
-    if (type == ethernet::kTypeIpv4 && room >= kIpv4MinimumBytes) {
-        check_ipv4(config, frame + network, room, packet, result);
-    } else if (type == ethernet::kTypeIpv6 && config.ipv6) {
-        check_ipv6(config, frame + network, room, packet, result);
-    } else {
-        result.ixsm = true;  // Other types, and 802.3 lengths with LLC or SNAP behind.
+    switch (layout.ip) {
+        case PacketLayout::Network::kIpv4:
+            check_ipv4(config, layout, packet, result);
+            break;
+        case PacketLayout::Network::kIpv6:
+            check_ipv6(config, layout, packet, result);
+            break;
+        case PacketLayout::Network::kNone:
+            result.ixsm = true;  // Other types, and 802.3 lengths with LLC or SNAP behind.
+            break;
     }
     return result;
 }

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "hw/mac/packet_layout.hpp"
+
 namespace doorbell {
 
 /// PKTTYPE of the extended receive descriptor (specification 5.7).
@@ -14,9 +16,7 @@ struct ReceiveChecksumConfig {
     bool l4 = false;                 ///< RXCSUM.TUOFLD
     bool fragment_payload = false;   ///< RXCSUM.IPPCSE
     bool packet_sum = true;          ///< Not RXCSUM.PCSD: the descriptor has room for the sum.
-    bool ipv6 = true;                ///< Not RFCTL.IPV6_DIS
     bool ipv6_l4 = true;             ///< Not RFCTL.IPV6_XSUM_DIS
-    bool ipv6_extensions = true;     ///< Not RFCTL.IPV6_EX_DIS
 };
 
 /// What the descriptor reports about the contents of a frame, by the names of its bits.
@@ -36,11 +36,10 @@ struct ReceiveChecksum {
     bool tcp_data = false;  ///< The TCP segment carries payload.
 };
 
-/// Parses the frame (without FCS, as it will be stored) and checks what is enabled
-/// (specification 7.3). `type_offset` is where the EtherType of the payload is: behind a tag that
-/// is still in the frame.
+/// Checks what is enabled in a frame (without FCS, as it will be stored) whose headers have been
+/// located (specification 7.3).
 [[nodiscard]] ReceiveChecksum check_received(const ReceiveChecksumConfig& config,
-                                             const std::uint8_t* frame, std::uint32_t size_bytes,
-                                             std::uint32_t type_offset);
+                                             const PacketLayout& layout, const std::uint8_t* frame,
+                                             std::uint32_t size_bytes);
 
 }  // namespace doorbell

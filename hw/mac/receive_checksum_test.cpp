@@ -75,8 +75,11 @@ ReceiveChecksumConfig everything() {
     return config;
 }
 
-ReceiveChecksum check(const Bytes& f, const ReceiveChecksumConfig& config = everything()) {
-    return check_received(config, f.data(), static_cast<std::uint32_t>(f.size()), 12);
+ReceiveChecksum check(const Bytes& f, const ReceiveChecksumConfig& config = everything(),
+                      const HeaderParsing& parsing = {}, std::uint32_t type_offset = 12) {
+    const auto size = static_cast<std::uint32_t>(f.size());
+    return check_received(config, locate_headers(parsing, f.data(), size, type_offset), f.data(),
+                          size);
 }
 
 TEST(ReceiveChecksum, AcceptsGoodPacketsOfEveryKindAndLength) {
@@ -210,8 +213,7 @@ TEST(ReceiveChecksum, ParsesBehindATagThatStaysInTheFrame) {
     Bytes f = packet(true, true, 30);
     const Bytes tag = {0x81, 0x00, 0x00, 0x05};
     f.insert(f.begin() + 12, tag.begin(), tag.end());
-    const ReceiveChecksum result =
-        check_received(everything(), f.data(), static_cast<std::uint32_t>(f.size()), 16);
+    const ReceiveChecksum result = check(f, everything(), {}, 16);
     EXPECT_TRUE(result.tcpcs);
     EXPECT_FALSE(result.tcpe);
 }
@@ -225,9 +227,9 @@ TEST(ReceiveChecksum, LooksBehindHopByHopOptionsOnly) {
     put16(f, kIp + 4, 50 + 8);
     EXPECT_TRUE(check(f).tcpcs);
     EXPECT_FALSE(check(f).tcpe);
-    ReceiveChecksumConfig config = everything();
-    config.ipv6_extensions = false;
-    EXPECT_FALSE(check(f, config).tcpcs);
+    HeaderParsing parsing;
+    parsing.ipv6_extensions = false;
+    EXPECT_FALSE(check(f, everything(), parsing).tcpcs);
     for (const std::uint8_t header : {std::uint8_t{43}, std::uint8_t{44}, std::uint8_t{60}}) {
         f[kIp + 6] = header;
         EXPECT_FALSE(check(f).tcpcs) << int{header};
@@ -241,9 +243,9 @@ TEST(ReceiveChecksum, RfctlSwitchesIpv6Off) {
     config.ipv6_l4 = false;
     EXPECT_FALSE(check(f, config).tcpcs);
     EXPECT_EQ(check(f, config).type, PacketType::kIpv6);
-    config = everything();
-    config.ipv6 = false;
-    EXPECT_EQ(check(f, config).type, PacketType::kMac);
+    HeaderParsing parsing;
+    parsing.ipv6 = false;
+    EXPECT_EQ(check(f, everything(), parsing).type, PacketType::kMac);
 }
 
 TEST(ReceiveChecksum, NeverReadsBeyondATruncatedOrLyingPacket) {

@@ -263,8 +263,12 @@ constexpr NicParam kTable[] = {
         "U16: longest frame with FCS while RCTL.LPE is 1"),
     boolean<kRings, &QueueEngineParams::u18_rxo_on_descriptor_shortage>(
         "rings.u18_rxo_on_descriptor_shortage", "U18: RXO when a frame waits for a descriptor"),
+    boolean<kRings, &QueueEngineParams::u20_tcp_ipv6_in_bit_21>(
+        "rings.u20_tcp_ipv6_in_bit_21", "U20: bit 21 of MRQC hashes TCP over IPv6"),
     boolean<kRings, &QueueEngineParams::u24_tx_context_per_queue>(
         "rings.u24_tx_context_per_queue", "U24: each TX queue has a context of its own"),
+    boolean<kRings, &QueueEngineParams::u5_hash_without_mrqe>(
+        "rings.u5_hash_without_mrqe", "U5: the RSS hash is reported also while MRQC.MRQE is 00"),
     {"seed", NicParamKind::kInteger, "", 0, kMaxI64, "", "Seeds what is random inside the NIC",
      load_own<&NicParams::seed>, store_own<&NicParams::seed>},
     boolean<kStats, &StatisticsParams::u21_high_read_clears_pair>(

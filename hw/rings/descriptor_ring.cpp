@@ -101,12 +101,13 @@ void DescriptorRing::set_tail(std::uint32_t tail) {
 
 void DescriptorRing::prefetch() {
     const std::uint32_t on_chip = static_cast<std::uint32_t>(requested_ - taken_);
-    if (on_chip > 0 && on_chip >= thresholds_.prefetch) return;
+    const bool enough = on_chip >= unit_;  // For the engine to go on with.
+    if (enough && on_chip >= thresholds_.prefetch) return;
     if (stopped() || fetch_pieces_ > 0 || arrival_task_.scheduled() || stale_ > 0) return;
     const std::uint32_t in_memory = in_host();
-    if (in_memory == 0 || (on_chip > 0 && in_memory < thresholds_.host)) return;
+    if (in_memory == 0 || (enough && in_memory < thresholds_.host)) return;
     // A threshold that the store cannot reach must not stop the ring for good.
-    if (room() == 0 && unwritten() > 0) write_back();
+    if (room() < unit_ && unwritten() > 0) write_back();
     if (room() > 0) fetch(std::min(in_memory, room()));
 }
 

@@ -92,6 +92,8 @@ public:
     /// The doorbell.
     void set_tail(std::uint32_t tail);
     void set_thresholds(const Thresholds& thresholds) { thresholds_ = thresholds; }
+    /// How many descriptors of 16 bytes the engine takes at a time: 2 for packet split.
+    void set_unit(std::uint32_t unit) { unit_ = unit; }
 
     // --- the engine's side ---
     /// Fetches descriptors when the thresholds say so.
@@ -167,7 +169,9 @@ private:
 
     [[nodiscard]] std::uint32_t in_host() const { return geometry_.owned(next_index_, tail_); }
     [[nodiscard]] std::uint32_t room() const {
-        return capacity_ - static_cast<std::uint32_t>(requested_ - freed_);
+        const std::uint32_t capacity = capacity_ > unit_ ? capacity_ : unit_;
+        const auto used = static_cast<std::uint32_t>(requested_ - freed_);
+        return capacity > used ? capacity - used : 0;
     }
     void forget();
     void fetch(std::uint32_t count);
@@ -191,6 +195,7 @@ private:
 
     RingGeometry geometry_;
     Thresholds thresholds_;
+    std::uint32_t unit_ = 1;
     std::uint32_t tail_ = 0;
     std::uint32_t start_index_ = 0;  ///< Index of number 0.
     std::uint32_t next_index_ = 0;   ///< Index of requested_.

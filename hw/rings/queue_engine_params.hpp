@@ -12,6 +12,8 @@ struct QueueEngineParams {
     /// The first frame sent gets this number plus 1: unique in a run when each NIC has its own.
     std::uint64_t first_frame_number = 0;
 
+    /// U5: type and hash are reported as soon as MRQC names a field, also while MRQE is 00.
+    bool u5_hash_without_mrqe = true;
     /// U13: VP is reported for VLAN frames even while CTRL.VME is 0.
     bool u13_vp_without_vme = false;
     /// U14: a computed UDP checksum of 0 is sent as 0xFFFF (RFC 768: 0 means "none").
@@ -25,6 +27,8 @@ struct QueueEngineParams {
     /// FCRTV counts in units of this many bit times: 64 are the 8 bytes of the specification, 512
     /// the quanta of PAUSE.
     std::uint32_t fcrtv_unit_bits = 64;
+    /// U20: bit 21 of MRQC enables the hash of TCP over IPv6, as in the family; else it is storage.
+    bool u20_tcp_ipv6_in_bit_21 = true;
     /// U24: each TX queue keeps a context of its own; else the last one loaded serves both.
     bool u24_tx_context_per_queue = false;
 

@@ -31,8 +31,30 @@ std::uint32_t threshold_shift(std::uint32_t rdmts) {
     return rdmts < 2 ? rdmts + 1 : 3;
 }
 
+// PSRCTL: units of its fields.
+constexpr std::uint32_t kSplitHeaderUnit = 128;
+constexpr std::uint32_t kSplitDataUnit = 1024;
+
 ethernet::Address address_of(std::uint32_t low, std::uint32_t high) {
     return low | static_cast<ethernet::Address>(high) << 32;
+}
+
+/// Descriptors have room for the hash in the extended formats with RXCSUM.PCSD only (7.4).
+void decode_rss_control(RxConfig& config, const regs::RegisterFile& registers,
+                        const QueueEngineParams& params) {
+    RssConfig& rss = config.rss;
+    rss.tcp_ipv4 = flag(registers, MRQC_TCPIPV4);
+    rss.ipv4 = flag(registers, MRQC_IPV4);
+    rss.tcp_ipv6_extended = flag(registers, MRQC_TCPIPV6EX);
+    rss.ipv6_extended = flag(registers, MRQC_IPV6EX);
+    rss.ipv6 = flag(registers, MRQC_IPV6);
+    rss.tcp_ipv6 = flag(registers, MRQC_TCPIPV6) && params.u20_tcp_ipv6_in_bit_21;
+    const bool on = registers.get(MRQC_MRQE) == MRQC_MRQE_RSS;
+    const bool fields = rss.tcp_ipv4 || rss.ipv4 || rss.tcp_ipv6_extended || rss.ipv6_extended ||
+                        rss.ipv6 || rss.tcp_ipv6;
+    const bool room = flag(registers, RXCSUM_PCSD) && config.format != RxFormat::kLegacy;
+    rss.hashes = room && fields && (on || params.u5_hash_without_mrqe);
+    rss.steers = rss.hashes && on;
 }
 
 }  // namespace
@@ -58,18 +80,26 @@ void decode_rx_control(RxConfig& config, const regs::RegisterFile& registers,
     filter.flow_control_address = address_of(registers.get(FCAL_FCAL), registers.get(FCAH_FCAH));
     filter.flow_control_type = static_cast<std::uint16_t>(registers.get(FCT_FCT));
 
+    config.parsing.ipv6 = !flag(registers, RFCTL_IPV6_DIS);
+    config.parsing.ipv6_extensions = !flag(registers, RFCTL_IPV6_EX_DIS);
+    config.parsing.ipv6_addresses = !flag(registers, RFCTL_NEW_IPV6_EXT_DIS);
+
     ReceiveChecksumConfig& checksum = config.checksum;
     checksum.packet_start = registers.get(RXCSUM_PCSS);
     checksum.ip = flag(registers, RXCSUM_IPOFLD);
     checksum.l4 = flag(registers, RXCSUM_TUOFLD);
     checksum.fragment_payload = flag(registers, RXCSUM_IPPCSE);
     checksum.packet_sum = !flag(registers, RXCSUM_PCSD);
-    checksum.ipv6 = !flag(registers, RFCTL_IPV6_DIS);
     checksum.ipv6_l4 = !flag(registers, RFCTL_IPV6_XSUM_DIS);
-    checksum.ipv6_extensions = !flag(registers, RFCTL_IPV6_EX_DIS);
 
     config.format = format_of(registers);
+    config.slots = config.format == RxFormat::kPacketSplit ? 2 : 1;
     config.buffer_bytes = buffer_bytes(registers);
+    config.split_bytes = {registers.get(PSRCTL_BSIZE0) * kSplitHeaderUnit,
+                          registers.get(PSRCTL_BSIZE1) * kSplitDataUnit,
+                          registers.get(PSRCTL_BSIZE2) * kSplitDataUnit,
+                          registers.get(PSRCTL_BSIZE3) * kSplitDataUnit};
+    config.split_fragments = !flag(registers, RFCTL_IPFRSP_DIS);
     config.strip_crc = flag(registers, RCTL_SECRC);
     config.strip_vlan = flag(registers, CTRL_VME);
     config.threshold_shift = threshold_shift(registers.get(RCTL_RDMTS));
@@ -77,6 +107,7 @@ void decode_rx_control(RxConfig& config, const regs::RegisterFile& registers,
     config.small_packet_bytes = registers.get(RSRPD_SIZE);
     config.ack_cause = !flag(registers, RFCTL_ACK_DIS);
     config.pure_ack_only = flag(registers, RFCTL_ACKD_DIS);
+    decode_rss_control(config, registers, params);
 }
 
 void decode_receive_addresses(FilterConfig& filter, const regs::RegisterFile& registers) {
@@ -96,6 +127,23 @@ void decode_filter_tables(FilterConfig& filter, const regs::RegisterFile& regist
         filter.multicast_table[i] = registers.word(MTA, i);
     }
     for (std::uint32_t i = 0; i < VFTA.count; i++) filter.vlan_table[i] = registers.word(VFTA, i);
+}
+
+void decode_rss_key(RssConfig& rss, const regs::RegisterFile& registers) {
+    ToeplitzHash::Key key;
+    static_assert(RSSRK.count * 4 == ToeplitzHash::kKeyBytes);
+    for (std::uint32_t i = 0; i < RSSRK.count; i++) {
+        store_le32(key.data() + 4 * i, registers.word(RSSRK, i));
+    }
+    rss.hash.set_key(key);
+}
+
+void decode_rss_entries(RssConfig& rss, const regs::RegisterFile& registers, std::uint32_t word) {
+    static_assert(RETA.count * 4 == RssConfig::kEntries);
+    const regs::Field* entries[] = {&RETA_E0_Q, &RETA_E1_Q, &RETA_E2_Q, &RETA_E3_Q};
+    for (std::uint32_t i = 0; i < 4; i++) {
+        rss.table[word * 4 + i] = static_cast<std::uint8_t>(registers.get(*entries[i], word));
+    }
 }
 
 }  // namespace doorbell

@@ -45,10 +45,14 @@ void RxEngine::install_hooks() {
         rings_[write.index]->set_tail(RDT_RDT.get(write.now));
         run();
     });
-    for (const regs::Register* reg :
-         {&RCTL, &CTRL, &RXDCTL, &RXCSUM, &RFCTL, &RDTR, &RSRPD, &VET, &FCAL, &FCAH, &FCT}) {
+    for (const regs::Register* reg : {&RCTL, &CTRL, &RXDCTL, &RXCSUM, &RFCTL, &RDTR, &RSRPD, &VET,
+                                      &FCAL, &FCAH, &FCT, &PSRCTL, &MRQC}) {
         registers_.on_write(*reg, [this](const Write&) { configure(); });
     }
+    registers_.on_write(RSSRK, [this](const Write&) { decode_rss_key(config_.rss, registers_); });
+    registers_.on_write(RETA, [this](const Write& write) {
+        decode_rss_entries(config_.rss, registers_, write.index);
+    });
     for (const regs::Register* reg : {&RAL, &RAH}) {
         registers_.on_write(
             *reg, [this](const Write&) { decode_receive_addresses(config_.filter, registers_); });
@@ -64,8 +68,9 @@ void RxEngine::decode() {
     decode_rx_control(config_, registers_, params_);
     for (std::uint32_t q = 0; q < kRxQueues; q++) {
         const std::uint32_t unit = registers_.get(RXDCTL_GRAN, q) != 0
-                                       ? 1
+                                       ? config_.slots
                                        : descriptors_per_line(params_.cache_line_bytes);
+        rings_[q]->set_unit(config_.slots);
         rings_[q]->set_thresholds({registers_.get(RXDCTL_PTHRESH, q) * unit,
                                    registers_.get(RXDCTL_HTHRESH, q) * unit,
                                    registers_.get(RXDCTL_WTHRESH, q) * unit});
@@ -96,6 +101,10 @@ void RxEngine::reset(std::uint32_t fifo_bytes) {
     decode();
     decode_receive_addresses(config_.filter, registers_);
     decode_filter_tables(config_.filter, registers_);
+    decode_rss_key(config_.rss, registers_);
+    for (std::uint32_t i = 0; i < RETA.count; i++) {
+        decode_rss_entries(config_.rss, registers_, i);
+    }
     for (std::uint32_t q = 0; q < kRxQueues; q++) {
         rings_[q]->restart(rx_geometry(registers_, q), registers_.get(RDH_RDH, q));
     }
@@ -138,11 +147,20 @@ void RxEngine::receive(FramePtr frame) {
     if (verdict.good() && !verdict.mac_control) count_received(stats_, *frame);
     counters_.frames++;
     counters_.bytes += wire_bytes;
-    const std::uint32_t queue = selector_.select(*frame);
-    events::frame_accept(events_, now_ps, ref, queue, static_cast<std::uint64_t>(verdict.rule));
+    const bool tagged = vlan::is_tagged(frame->data(), frame->size_bytes(), config_.filter.vet);
+    PacketLayout layout;
+    RssResult rss;
+    if (verdict.good()) {
+        const std::uint32_t type_offset =
+            ethernet::kTypeOffset + (tagged ? ethernet::kVlanTagBytes : 0);
+        layout = locate_headers(config_.parsing, frame->data(), frame->size_bytes(), type_offset);
+        if (config_.rss.hashes) rss = scale(config_.rss, layout);
+    }
+    events::frame_accept(events_, now_ps, ref, rss.queue, static_cast<std::uint64_t>(verdict.rule));
     Entry& entry = fifo_.push(wire_bytes, now_ps);
-    entry.queue = queue;
-    fill_entry(entry, std::move(frame), verdict);
+    entry.queue = rss.queue;
+    entry.report.rss = rss;
+    fill_entry(entry, std::move(frame), verdict, tagged, layout);
     run();
 }
 
@@ -153,7 +171,8 @@ void RxEngine::drop(const Frame& frame, DropReason reason) {
 }
 
 /// The frame as it will lie in host memory, and what its descriptor will say.
-void RxEngine::fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& verdict) const {
+void RxEngine::fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& verdict, bool tagged,
+                          const PacketLayout& layout) const {
     std::uint8_t* data = frame->data();
     std::uint32_t size = frame->size_bytes();
     // The FCS is that of the frame on the wire, tag included (specification 7.2).
@@ -161,8 +180,7 @@ void RxEngine::fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& ve
     RxReport& report = entry.report;
     report.time_stamped =
         frame->time_stamp && verdict.good() && times_ != nullptr && times_->stamp_received(*frame);
-    std::uint32_t type_offset = ethernet::kTypeOffset;
-    if (vlan::is_tagged(data, size, config_.filter.vet)) {
+    if (tagged) {
         if (config_.strip_vlan) {
             report.vp = true;
             report.vlan = vlan::tag(data);
@@ -170,7 +188,6 @@ void RxEngine::fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& ve
             size -= ethernet::kVlanTagBytes;
         } else {
             report.vp = params_.u13_vp_without_vme;
-            type_offset += ethernet::kVlanTagBytes;
         }
     }
     report.queue = entry.queue;
@@ -181,7 +198,7 @@ void RxEngine::fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& ve
                        verdict.reason == DropReason::kJabber;
     report.data_error = !verdict.good() && !report.crc_error;
     if (verdict.good()) {
-        report.checksum = check_received(config_.checksum, data, size, type_offset);
+        report.checksum = check_received(config_.checksum, layout, data, size);
     } else {
         report.checksum.ixsm = true;
     }
@@ -192,7 +209,17 @@ void RxEngine::fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& ve
     }
     entry.data = data;
     entry.store_bytes = size;
+    entry.header_bytes = split_point(layout, data);
     entry.frame = std::move(frame);
+}
+
+/// Specification 5.8: the end of the TCP or UDP header, else of the IP header; 0 is no split.
+std::uint32_t RxEngine::split_point(const PacketLayout& layout, const std::uint8_t* data) const {
+    if (config_.format != RxFormat::kPacketSplit) return 0;
+    if (layout.ip == PacketLayout::Network::kNone) return 0;
+    if (layout.fragment && !config_.split_fragments) return 0;
+    const auto bytes = static_cast<std::uint32_t>(layout.payload - data);
+    return bytes <= config_.split_bytes[0] ? bytes : 0;
 }
 
 // --- into host memory ---------------------------------------------------------------------------
@@ -218,21 +245,20 @@ void RxEngine::store_frames() {
     while (in_store_ < fifo_.size()) {
         Entry& entry = fifo_.at(in_store_);
         const DescriptorRing& ring = *rings_[entry.queue];
-        if (ring.available() == 0) {
-            if (ring.untaken() == 0) wait_for_descriptor(entry);
+        if (ring.available() < config_.slots) {
+            if (ring.untaken() < config_.slots) wait_for_descriptor(entry);
             return;
         }
-        if (store_next(entry, fifo_.position(in_store_))) in_store_++;
+        const std::uint32_t position = fifo_.position(in_store_);
+        const bool whole = config_.format == RxFormat::kPacketSplit ? store_split(entry, position)
+                                                                    : store_next(entry, position);
+        if (whole) in_store_++;
     }
 }
 
 /// Uses one descriptor; true when the entry needs no more of them.
 bool RxEngine::store_next(Entry& entry, std::uint32_t position) {
     DescriptorRing& ring = *rings_[entry.queue];
-    if (config_.format == RxFormat::kPacketSplit) {
-        ring.fail(RingFault::kBadDescriptor);
-        return false;
-    }
     const std::uint64_t number = ring.next_number();
     std::uint8_t* descriptor = ring.bytes(number);
     DescriptorSlot& slot = ring.slot(number);
@@ -255,25 +281,81 @@ bool RxEngine::store_next(Entry& entry, std::uint32_t position) {
     registers_.set(RDH_RDH, ring.taken_index(), entry.queue);
     if (null) counters_.null_descriptors++;
 
+    const std::uint32_t queue = entry.queue;
+    entry.issued = last;
+    entry.last_index = slot.index;
+    write_data(entry, position, address, bytes);
+    check_threshold(queue, before);
+    write_back(queue, last);
+    return last;
+}
+
+/// The same for a packet split descriptor: 32 bytes, a header buffer and three for data. What
+/// follows the first descriptor of a frame leaves the header buffer empty.
+bool RxEngine::store_split(Entry& entry, std::uint32_t position) {
+    DescriptorRing& ring = *rings_[entry.queue];
+    const std::uint64_t number = ring.next_number();
+    std::uint8_t* const halves[] = {ring.bytes(number), ring.bytes(number + 1)};
+    const SplitAddresses addresses = rx_split_addresses(halves[0], halves[1]);
+    const bool first = entry.offset == 0;
+    SplitReport split;
+    split.split = first && entry.header_bytes > 0 && entry.header_bytes <= config_.split_bytes[0];
+    split.header_bytes = split.split ? entry.header_bytes : 0;
+    std::uint32_t left = entry.store_bytes - entry.offset;
+    bool good = config_.split_bytes[0] > 0 && config_.split_bytes[1] > 0;
+    for (std::uint32_t i = first ? 0 : 1; i < kSplitBuffers; i++) {
+        const std::uint32_t room =
+            i == 0 && split.split ? entry.header_bytes : config_.split_bytes[i];
+        split.lengths[i] = std::min(room, left);
+        left -= split.lengths[i];
+        good = good && (split.lengths[i] == 0 || addresses[i] != 0);
+    }
+    if (!good) {  // A size of 0 in PSRCTL, or no buffer where one is needed.
+        ring.fail(RingFault::kBadDescriptor);
+        return false;
+    }
+    const bool last = left == 0;
+    RxReport report = last ? entry.report : RxReport();
+    report.queue = entry.queue;
+    report.eop = last;
+    report.length = split.lengths[0];
+    write_rx_report(halves[0], config_.format, report);
+    write_split_report(halves[1], split);
+    const std::uint32_t queue = entry.queue;
+    const std::uint32_t before = ring.untaken();
+    for (std::uint32_t half = 0; half < config_.slots; half++) {
+        DescriptorSlot& slot = ring.slot(number + half);
+        slot.frame_end = last && half + 1 == config_.slots;
+        slot.about = {entry.frame->packet, entry.frame->number};
+        ring.take();
+        ring.complete();
+    }
+    registers_.set(RDH_RDH, ring.taken_index(), queue);
+    entry.issued = last;
+    entry.last_index = ring.slot(number).index;
+    for (std::uint32_t i = 0; i < kSplitBuffers; i++) {
+        write_data(entry, position, addresses[i], split.lengths[i]);
+    }
+    check_threshold(queue, before);
+    write_back(queue, last);
+    return last;
+}
+
+/// The next bytes of the frame to a buffer.
+void RxEngine::write_data(Entry& entry, std::uint32_t position, std::uint64_t address,
+                          std::uint32_t size_bytes) {
+    if (size_bytes == 0) return;
     DmaRequest request;
     request.address = address;
-    request.size_bytes = bytes;
+    request.size_bytes = size_bytes;
     request.kind = DmaKind::kRxData;
     request.tag = epoch_ << 16 | position;
     request.packet = entry.frame->packet;
     request.frame = entry.frame->number;
     const std::uint8_t* source = entry.data + entry.offset;
-    const std::uint32_t queue = entry.queue;
-    entry.offset += bytes;
-    entry.issued = last;
-    entry.last_index = slot.index;
-    if (bytes > 0) {
-        entry.pending_writes++;
-        dma_.write(request, source, *this);
-    }
-    check_threshold(queue, before);
-    write_back(queue, last);
-    return last;
+    entry.offset += size_bytes;
+    entry.pending_writes++;
+    dma_.write(request, source, *this);
 }
 
 /// Once per frame (specification 7.5).

@@ -53,6 +53,8 @@ private:
         const std::uint8_t* data = nullptr;  ///< First byte to be stored: behind a stripped tag.
         std::uint32_t store_bytes = 0;
         std::uint32_t offset = 0;  ///< Bytes that have been given to the DMA engine.
+        std::uint32_t header_bytes =
+            0;  ///< Packet split: what goes into the header buffer, if any.
         std::uint32_t pending_writes = 0;
         std::uint32_t last_index = 0;
         bool issued = false;
@@ -77,10 +79,16 @@ private:
     [[nodiscard]] bool connected() const;
 
     void drop(const Frame& frame, DropReason reason);
-    void fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& verdict) const;
+    void fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& verdict, bool tagged,
+                    const PacketLayout& layout) const;
+    [[nodiscard]] std::uint32_t split_point(const PacketLayout& layout,
+                                            const std::uint8_t* data) const;
     void run();
     void store_frames();
     [[nodiscard]] bool store_next(Entry& entry, std::uint32_t position);
+    [[nodiscard]] bool store_split(Entry& entry, std::uint32_t position);
+    void write_data(Entry& entry, std::uint32_t position, std::uint64_t address,
+                    std::uint32_t size_bytes);
     void wait_for_descriptor(Entry& entry);
     void check_threshold(std::uint32_t queue, std::uint32_t before);
     void write_back(std::uint32_t queue, bool frame_end);
@@ -99,7 +107,6 @@ private:
     FrameTimePort* times_ = nullptr;
 
     RxConfig config_;
-    RxQueueSelector selector_;
     DescriptorRing ring0_;
     DescriptorRing ring1_;
     const std::array<DescriptorRing*, kRxQueues> rings_;

@@ -313,18 +313,6 @@ TEST(RxEngine, PrefetchesByItsThresholds) {
     EXPECT_EQ(bench.dma.requests[DmaKind::kDescriptorFetch], 3u) << "PTHRESH are on the chip";
 }
 
-TEST(RxEngine, PacketSplitIsRefusedLoudly) {
-    RingBench bench;
-    RxDriver driver(bench);
-    bench.set(RFCTL_EXTEN, 1);
-    bench.set(RCTL_DTYP, 1);
-    driver.enable();
-    driver.fill(8);
-    arrive(bench, 100);
-    bench.settle();
-    EXPECT_EQ(bench.metric("rx.ring_faults"), 1u);
-}
-
 TEST(RxEngine, StartsAgainInANewRingWithWhatWaits) {
     RingBench bench;
     RxDriver old_ring(bench, 64, 256);

@@ -36,6 +36,10 @@ void TxGatherer::reset() {
 }
 
 void TxGatherer::gather(const std::array<bool, kTxQueues>& may_run) {
+    // A packet in the making that found no room finds none before as much is free.
+    const std::uint32_t q = open_.queue;
+    const bool waits = open_.active && may_run[q] && rings_[q]->available() > 0;
+    if (waits && blocked_bytes_ > fifo_.space().free_bytes()) return;
     blocked_bytes_ = 0;
     while (choose_queue(may_run) && step() == Progress::kDone) {
     }
