@@ -96,7 +96,18 @@ struct ReceiveVerdict {
 /// RCTL.MO = 0..3 selects bits 47:36, 46:35, 45:34, 43:32 of the destination.
 [[nodiscard]] std::uint32_t multicast_hash_shift(std::uint32_t mo);
 
-/// Is this frame accepted? Decisions in the order of specification 7.1; the receiver is enabled.
+/// Is this frame accepted? Decisions in the order of specification 7.1; the receiver is enabled. A
+/// frame that is accepted may still find no room (RxFifo).
+///
+///   length      64 to 1522, with LPE to 9728      else dropped; SBP: kept if the address matches
+///   FCS         good                              likewise
+///   MAC control type FCT, to FCAL/FCAH or RA0     ends here; PMCF: goes on, PAUSE not with DPF
+///   address     any of the following              else dropped
+///                 RA: 16 entries with AV; ASEL 00 destination, 01 source
+///                 unicast: UPE
+///                 multicast: MPE, or the bit of MTA that MO chooses (then PIF)
+///                 broadcast: BAM, or that bit of MTA
+///   VLAN        of frames with type VET, with VFE: the bit of VFTA; with CFIEN the CFI bit too
 [[nodiscard]] ReceiveVerdict judge_frame(const FilterConfig& config, const Frame& frame);
 
 /// Counts what a verdict says went wrong, and MAC control frames.

@@ -28,6 +28,7 @@ public:
     void reset(std::uint32_t capacity_bytes) {
         for (; size_ > 0; size_--) slots_[wrap(first_ + size_ - 1)].entry = Entry{};
         first_ = 0;
+        passed_bytes_ = 0;
         space_.reset(capacity_bytes);
     }
 
@@ -74,8 +75,11 @@ public:
         slot.entry = Entry{};
         first_ = wrap(first_ + 1);
         size_--;
+        passed_bytes_ += slot.bytes;
         space_.release(slot.bytes, now_ps);
     }
+    /// Room that has been given back since the last reset.
+    [[nodiscard]] std::uint64_t passed_bytes() const { return passed_bytes_; }
 
 private:
     struct Slot {
@@ -89,6 +93,7 @@ private:
     std::vector<Slot> slots_;
     std::uint32_t first_ = 0;
     std::uint32_t size_ = 0;
+    std::uint64_t passed_bytes_ = 0;
 };
 
 }  // namespace doorbell

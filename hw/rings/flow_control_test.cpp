@@ -299,6 +299,10 @@ TEST(FlowControl, ABufferThatIsAboveTheWatermarkWhenTfceIsSetAsksAtOnce) {
     bench.set(CTRL_TFCE, 1);
     bench.settle();
     EXPECT_EQ(bench.stats.value(Stat::kXOFFTXC), 1u);
+    bench.set(CTRL_TFCE, 0);
+    bench.set(CTRL_TFCE, 1);
+    bench.settle();
+    EXPECT_EQ(bench.stats.value(Stat::kXOFFTXC), 2u) << "each time it is set";
 }
 
 TEST(FlowControl, FcrtvSaysXoffAgainWhileTheBufferStaysFull) {

@@ -62,6 +62,41 @@ void RxEngine::install_hooks() {
     });
     registers_.on_write(
         VFTA, [this](const Write& write) { config_.filter.vlan_table[write.index] = write.now; });
+    show_fifo();
+}
+
+/// Diagnostic registers (specification 2.12) show the FIFO when they are read; TxEngine has the
+/// same. PBM, the window into the buffer, is storage: frames live in memory of the host program,
+/// and the window means something only while receiver and transmitter are off.
+void RxEngine::show_fifo() {
+    struct Shown {
+        const regs::Register& reg;
+        std::uint32_t (*value)(const RxEngine& engine);
+    };
+    static constexpr auto kHead = [](const RxEngine& e) {
+        return e.fifo_pointer(e.fifo_.passed_bytes());
+    };
+    static constexpr auto kTail = [](const RxEngine& e) {
+        return e.fifo_pointer(e.fifo_.passed_bytes() + e.fifo_.space().used_bytes());
+    };
+    static constexpr auto kPackets = [](const RxEngine& e) { return e.fifo_.size(); };
+    static constexpr Shown kShown[] = {
+        {RDFH, kHead}, {RDFT, kTail}, {RDFHS, kHead}, {RDFTS, kTail}, {RDFPC, kPackets}};
+    for (std::size_t i = 0; i < fifo_offsets_.size(); i++) {
+        const Shown& shown = kShown[i];
+        registers_.on_read(shown.reg, [this, &shown, i](std::uint32_t, std::uint32_t) {
+            return (shown.value(*this) + fifo_offsets_[i]) & RDFH_PTR.mask();
+        });
+        registers_.on_write(shown.reg, [this, &shown, i](const regs::RegisterFile::Write& write) {
+            fifo_offsets_[i] = write.now - shown.value(*this);
+        });
+    }
+}
+
+std::uint32_t RxEngine::fifo_pointer(std::uint64_t total_bytes) const {
+    constexpr std::uint32_t kUnitBytes = 8;
+    const std::uint32_t capacity = std::max(kUnitBytes, fifo_.space().capacity_bytes());
+    return RDFH.reset + static_cast<std::uint32_t>(total_bytes % capacity) / kUnitBytes;
 }
 
 void RxEngine::decode() {
@@ -96,6 +131,7 @@ void RxEngine::reset(std::uint32_t fifo_bytes) {
     epoch_++;
     for (DescriptorRing* ring : rings_) ring->reset();
     fifo_.reset(fifo_bytes);
+    fifo_offsets_ = {};
     in_store_ = 0;
     again_ = false;
     decode();
@@ -214,12 +250,12 @@ void RxEngine::fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& ve
 }
 
 /// Specification 5.8: the end of the TCP or UDP header, else of the IP header; 0 is no split.
+/// Headers that do not fit into the buffer are found when it is there.
 std::uint32_t RxEngine::split_point(const PacketLayout& layout, const std::uint8_t* data) const {
     if (config_.format != RxFormat::kPacketSplit) return 0;
     if (layout.ip == PacketLayout::Network::kNone) return 0;
     if (layout.fragment && !config_.split_fragments) return 0;
-    const auto bytes = static_cast<std::uint32_t>(layout.payload - data);
-    return bytes <= config_.split_bytes[0] ? bytes : 0;
+    return static_cast<std::uint32_t>(layout.payload - data);
 }
 
 // --- into host memory ---------------------------------------------------------------------------

@@ -73,6 +73,8 @@ private:
     };
 
     void install_hooks();
+    void show_fifo();
+    [[nodiscard]] std::uint32_t fifo_pointer(std::uint64_t total_bytes) const;
     void decode();
     void restart_ring(std::uint32_t queue);
     [[nodiscard]] bool may_run() const;
@@ -111,6 +113,8 @@ private:
     DescriptorRing ring1_;
     const std::array<DescriptorRing*, kRxQueues> rings_;
     RxFifo<Entry> fifo_;
+    /// What software added to RDFH, RDFT, RDFHS, RDFTS and RDFPC by writing them.
+    std::array<std::uint32_t, 5> fifo_offsets_{};
     std::uint32_t in_store_ = 0;  ///< Entries at the head of the FIFO that are given out whole.
     bool running_ = false;
     bool again_ = false;

@@ -313,6 +313,68 @@ TEST(RxEngine, PrefetchesByItsThresholds) {
     EXPECT_EQ(bench.dma.requests[DmaKind::kDescriptorFetch], 3u) << "PTHRESH are on the chip";
 }
 
+TEST(RxEngine, ShowsItsFifoInTheDiagnosticRegisters) {
+    RingBench bench;
+    RxDriver driver(bench);
+    driver.enable();
+    EXPECT_EQ(bench.read(RDFH), 0u);
+    EXPECT_EQ(bench.read(RDFT), 0u);
+    // A frame takes its bytes in words of 8 and a header of 16: 1518 are 1536, 64 are 80.
+    arrive(bench, 1518, 0);
+    arrive(bench, 64, 1);
+    EXPECT_EQ(bench.read(RDFH), 0u);
+    EXPECT_EQ(bench.read(RDFT), (1536u + 80) / 8);
+    EXPECT_EQ(bench.read(RDFTS), (1536u + 80) / 8);
+    EXPECT_EQ(bench.read(RDFPC), 2u);
+    EXPECT_EQ(bench.registers.bus_read(0x8008), (1536u + 80) / 8) << "the old place of RDFT";
+    driver.fill(1);
+    bench.settle();
+    EXPECT_EQ(bench.read(RDFH), 1536u / 8);
+    EXPECT_EQ(bench.read(RDFHS), 1536u / 8);
+    EXPECT_EQ(bench.read(RDFPC), 1u);
+    driver.fill(1);
+    bench.settle();
+    EXPECT_EQ(bench.read(RDFH), bench.read(RDFT));
+    EXPECT_EQ(bench.read(RDFPC), 0u);
+    for (std::uint32_t i = 0; i < 13; i++) {
+        driver.fill(1);
+        arrive(bench, 1518, i);
+        bench.settle();
+    }
+    const std::uint32_t around = (14u * 1536 + 80 - 20 * 1024) / 8;
+    EXPECT_EQ(bench.read(RDFT), around) << "past the end of 20 KB";
+    bench.write(RDFT, 0x123);
+    EXPECT_EQ(bench.read(RDFT), 0x123u) << "what software writes is where it goes on";
+    arrive(bench, 64, 1);
+    EXPECT_EQ(bench.read(RDFT), 0x123u + 80 / 8);
+    bench.reset();
+    EXPECT_EQ(bench.read(RDFT), 0u);
+}
+
+TEST(RxEngine, TheWindowIntoThePacketBufferIsStorageThatASoftwareResetKeeps) {
+    RingBench bench;
+    for (std::uint32_t i = 0; i < PBM.count; i++) bench.write(PBM, i * 0x9E3779B1u, i);
+    bench.reset();
+    for (std::uint32_t i = 0; i < PBM.count; i++) {
+        ASSERT_EQ(bench.registers.bus_read(0x10000 + 4 * i), i * 0x9E3779B1u);
+    }
+    EXPECT_EQ(bench.registers.bus_read(0x10000 + 40 * 1024), 0u) << "40 KB";
+}
+
+TEST(RxEngine, ASplitOfThePacketBufferActsFromTheNextResetOnWhichKeepsIt) {
+    RingBench bench;
+    bench.set(PBA_RXA, 4);
+    RxDriver driver(bench);
+    driver.enable();
+    for (std::uint32_t i = 0; i < 13; i++) arrive(bench, 1518, i);
+    EXPECT_EQ(bench.stats.value(Stat::kMPC), 0u) << "20 KB still";
+    bench.reset();
+    RxDriver again(bench);
+    again.enable();
+    for (std::uint32_t i = 0; i < 3; i++) arrive(bench, 1518, i);
+    EXPECT_EQ(bench.stats.value(Stat::kMPC), 1u) << "two of 1536 bytes fit into 4 KB";
+}
+
 TEST(RxEngine, StartsAgainInANewRingWithWhatWaits) {
     RingBench bench;
     RxDriver old_ring(bench, 64, 256);
