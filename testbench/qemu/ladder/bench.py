@@ -148,6 +148,7 @@ class Row:
         self.passed = 0
         self.failed = []
         self.boots = 0
+        self.quiet = False
 
     @property
     def host(self):
@@ -162,7 +163,8 @@ class Row:
         if detail != "" and not holds:
             lines = str(detail).rstrip().splitlines()
             text += "".join(f"\n       | {line}" for line in lines[:25])
-        print(text, flush=True)
+        if not (self.quiet and holds):
+            print(text, flush=True)
         if holds:
             self.passed += 1
         else:
