@@ -17,12 +17,12 @@ def ping(row):
 
 
 def ping_short(row):
-    """ping 100; ping -f 1,000; sizes up to 8,972 in fragments"""
+    """ping 100; ping -f 1,000; sizes up to 8,972 with MTU 9000"""
     with ready(row) as guest:
         from_guest(row, guest, f"-i 0.01 -c 100 {HOST}", 100)
         from_guest(row, guest, f"-f -c 1000 {HOST}", 1000)
         to_guest(row, 1000)
-        sizes(row, sorted({*range(0, 64), *range(64, LARGEST, 331), 1472, 1473, LARGEST}))
+        jumbo(row, guest, sorted({*range(0, 64), *range(64, LARGEST, 331), 1472, 1473, LARGEST}))
         finish(row, guest)
 
 
