@@ -228,6 +228,7 @@ void TxEngine::complete(std::uint32_t queue, Picoseconds now_ps) {
     if (!state_.bus_master) return;  // Nothing could be written back.
     DescriptorRing& ring = *rings_[queue];
     ring.land();
+    if (!ring.landed_by(now_ps) && !flush_) return;
     const std::uint32_t before = ring.unfinished();
     bool deferred = false;
     bool any = false;
@@ -288,6 +289,13 @@ void TxEngine::hand_over(Picoseconds now_ps) {
     if (pause_request_ != PauseRequest::kNone) send_pause_frame(now_ps);
     if (pause_request_ != PauseRequest::kNone) return;  // Data waits behind it.
     if (fifo_.all_sent()) return;
+    // Most calls end here: the frame is in the making, or the wire is busy for long.
+    const TxEntry& oldest = fifo_.oldest_unsent();
+    if (!oldest.dead && !oldest.complete()) return;
+    if (!oldest.dead && oldest.deferred == pacer_.paused_at(now_ps) &&
+        wait_for_wire(pacer_.start_ps(now_ps), now_ps)) {
+        return;
+    }
     WireOffloads offloads = wire_.offloads();
     if (params_.transmit_rate_mbps != 0) offloads.untimed = false;
     const Picoseconds pipeline_ps =
