@@ -157,7 +157,7 @@ def main():
     if options.json:
         options.json = os.path.abspath(options.json)
     try:
-        enter_namespace()
+        enter_namespace({options.guest})
         rounds = run(options)
     except Missing as missing:
         print(f"SKIPPED: the speed cannot be measured here: {missing}")

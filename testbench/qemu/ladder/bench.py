@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import guest_image  # noqa: E402
 import qemu_program  # noqa: E402
+from debian_tree import make_tree  # noqa: E402
 from doorbell_qemu import BUILD, ROOT, program  # noqa: E402
 from machine import Machine  # noqa: E402
 from problem import Missing, Problem  # noqa: E402
@@ -25,16 +26,23 @@ from session import Session, end, evidence_folder  # noqa: E402
 INSIDE = "DOORBELL_NAMESPACE"
 HOST, GUEST, PREFIX = "10.77.0.1", "10.77.0.2", 24
 TAP = "tap0"
+HOST_TOOLS = "6.1"  # the guest whose ip, ping, iperf3 are used on this side too
 # What a healthy driver never says.
 COMPLAINTS = re.compile(
     r"Hardware Unit Hang|NETDEV WATCHDOG|Reset adapter|Hardware Error|Detected Tx Unit Hang|"
     r"Unable to handle|BUG:|WARNING:|Call Trace|nobody cared|soft lockup|rcu.*stall", re.IGNORECASE)
 
 
-def enter_namespace():
-    """Runs the program again in a network namespace of its own; returns inside it."""
+def enter_namespace(guests, recipes=()):
+    """Makes what is needed while there is a network, then runs the program again in a network
+    namespace of its own; returns inside it."""
     if os.environ.get(INSIDE):
         return
+    qemu_program.find_qemu(BUILD)
+    for guest in {HOST_TOOLS, *guests}:
+        guest_image.make_image(BUILD, guest)
+    for recipe in recipes:
+        make_tree(BUILD, recipe)
     words = ["unshare", "--net"]
     if os.geteuid() != 0:
         words += ["--user", "--map-root-user"]
@@ -221,7 +229,7 @@ class Ladder:
         self.out = pathlib.Path(out).resolve()
         self.qemu = qemu_program.find_qemu(BUILD)
         self.images = {}
-        self.host = HostSide(guest_image.guest_tree(BUILD, "6.1"))
+        self.host = HostSide(guest_image.guest_tree(BUILD, HOST_TOOLS))
         self.results = []
 
     def image(self, guest):

@@ -16,9 +16,11 @@ import comings_and_goings  # noqa: E402
 import configuration  # noqa: E402
 import network_boot  # noqa: E402
 import ping  # noqa: E402
+import poll_driver  # noqa: E402
 import probe  # noqa: E402
 import self_test  # noqa: E402
 import transfer  # noqa: E402
+import two_ends  # noqa: E402
 
 ROWS = {
     1: ("configuration", configuration.configuration, None),
@@ -28,7 +30,9 @@ ROWS = {
     5: ("transfer", transfer.transfer, transfer.transfer_short),
     6: ("comings_and_goings", comings_and_goings.comings_and_goings, None),
     7: ("network_boot", network_boot.network_boot, network_boot.network_boot_short),
+    8: ("poll_driver", poll_driver.poll_driver, None),
     9: ("clock", clock.clock, None),
+    10: ("two_ends", two_ends.two_ends, None),
 }
 SKIPPED = 77
 
@@ -61,7 +65,9 @@ def main():
         if function:
             rows.append((number, name, function))
     try:
-        enter_namespace()
+        both = 2 in options.rows and not options.short
+        enter_namespace({"6.1", "6.12"} if both else {options.guest},
+                        [poll_driver.RECIPE] if 8 in options.rows and not options.short else [])
         ladder = Ladder(options.nic, options.guest, options.out)
     except Missing as missing:
         print(f"SKIPPED: the ladder of real guests cannot run here: {missing}", flush=True)

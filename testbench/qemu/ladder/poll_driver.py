@@ -1,0 +1,142 @@
+"""Row 8: DPDK's polling driver (net_e1000_em) under testpmd."""
+import json
+import re
+import socket
+import time
+
+import guest_image
+from bench import BUILD, GUEST, TAP, Problem
+from debian_tree import Recipe, make_tree
+
+RECIPE = Recipe("dpdk", ["bookworm"], ["dpdk-dev", "librte-net-e1000-23", "librte-bus-pci23",
+                                       "librte-mempool-ring23"])
+# Loaded at run time, so that nobody needs them by name.
+PLUGINS = ("librte_bus_pci", "librte_mempool_ring", "librte_net_e1000")
+MAC = "02:00:00:82:57:77"  # of the far side, as far as testpmd is told
+PREPARE = """
+    echo 96 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+    mount -t hugetlbfs none /dev/hugepages
+    modprobe uio_pci_generic
+    echo 8086 10d3 >/sys/bus/pci/drivers/uio_pci_generic/new_id
+    ls /sys/bus/pci/drivers/uio_pci_generic/0000:01:00.0 >/dev/null"""
+
+
+def poll_driver(row):
+    """DPDK testpmd net_e1000_em: txonly, rxonly, icmpecho, 2 queues"""
+    initrd = with_dpdk(row)
+    with row.boot(label="testpmd", initrd=str(initrd), cpus=2, memory_mb=640,
+                  qemu_arguments=("-cpu", "max")) as guest:
+        guest.out(PREPARE)
+        for queues in (1, 2):
+            transmits(row, guest, queues)
+            receives(row, guest, queues)
+        answers(row, guest)
+        row.no_complaints(guest, "after testpmd")
+
+
+def with_dpdk(row):
+    """The guest's initramfs with testpmd behind it."""
+    tree = make_tree(BUILD, RECIPE)
+    archive = guest_image.Archive()
+    copied = set()
+
+    def copy(file, name):
+        if name not in copied:
+            copied.add(name)
+            archive.file(name, file.read_bytes(), 0o755)
+
+    program = tree.find("dpdk-testpmd")
+    if program is None:
+        raise Problem(f"no package of {tree.path} brings dpdk-testpmd")
+    libraries = tree.path / "usr/lib/x86_64-linux-gnu"
+    files = [next(iter(sorted(libraries.rglob(f"{name}.so.*"))), None) for name in PLUGINS]
+    if None in files:
+        raise Problem(f"{tree.path} lacks one of {', '.join(PLUGINS)}")
+    copy(program, "usr/bin/dpdk-testpmd")
+    for file in files:
+        copy(file, f"usr/lib/pmds/{file.name}")
+    for file in (program, *files):
+        for library in tree.libraries(file):
+            copy(library, f"usr/lib/x86_64-linux-gnu/{library.name}")
+    initrd = row.folder / "initrd"
+    initrd.write_bytes(row.ladder.image("6.1").initramfs.read_bytes() + archive.whole())
+    return initrd
+
+
+def start(guest, mode, queues, options=""):
+    """testpmd runs until its input ends; it then prints its counters."""
+    guest.out(f"""
+        rm -f /run/go /run/testpmd.log && mkfifo /run/go
+        {{
+            # Open both ways: it neither waits for the other end nor ends with it.
+            exec 9<>/run/go
+            dpdk-testpmd -l 0-1 --iova-mode=pa --in-memory -d /usr/lib/pmds -a 0000:01:00.0 \\
+                --log-level=lib.eal:5 -- --interactive --forward-mode={mode} --rxq={queues} \\
+                --txq={queues} --total-num-mbufs=4096 {options} <&9
+        }} >/run/testpmd.log 2>&1 &
+        echo start >/run/go""")
+    if not guest.wait_for("grep -q 'packet forwarding' /run/testpmd.log", 40):
+        raise Problem("testpmd did not start:\n" + guest.run("tail -30 /run/testpmd.log").out)
+
+
+def stop(row, guest, name):
+    """Its counters: packets received, packets sent."""
+    guest.run("""
+        printf 'stop\\nshow port stats 0\\nshow port info 0\\nquit\\n' >/run/go
+        for n in $(seq 100); do pidof dpdk-testpmd >/dev/null || break; usleep 100000; done
+        pidof dpdk-testpmd && kill $(pidof dpdk-testpmd)""", 60)
+    text = guest.out("cat /run/testpmd.log")
+    row.keep(f"{name}.txt", text)
+    counted = {word: int(value) for word, value in
+               re.findall(r"(RX-packets|TX-packets|RX-errors|RX-missed|TX-errors):\s+(\d+)", text)}
+    row.check(f"{name}: the port is net_e1000_em, up at 1 Gb/s",
+              "Driver name: net_e1000_em" in text and "Link status: up" in text
+              and "Link speed: 1 Gbps" in text, text[-1500:])
+    return counted
+
+
+def tap_packets(row, direction):
+    """This namespace's /sys is another's; ip asks the kernel."""
+    text = row.host.run("ip", "-s", "-j", "link", "show", TAP).stdout
+    return json.loads(text)[0]["stats64"][direction]["packets"]
+
+
+def transmits(row, guest, queues):
+    name = f"txonly, {queues} queue{'s' * (queues > 1)}"
+    before = tap_packets(row, "rx")
+    start(guest, "txonly", queues)
+    began = time.monotonic()
+    time.sleep(3)
+    seconds = time.monotonic() - began
+    counted = stop(row, guest, name)
+    arrived = tap_packets(row, "rx") - before
+    row.note(f"{name}: about {arrived / seconds / 1000:.0f} kpps")
+    row.check(f"{name}: packets leave, and all of them arrive at the TAP",
+              counted.get("TX-packets", 0) > 10000
+              and abs(arrived - counted["TX-packets"]) <= 64, f"{counted}, arrived {arrived}")
+
+
+def receives(row, guest, queues):
+    name = f"rxonly, {queues} queue{'s' * (queues > 1)}"
+    start(guest, "rxonly", queues)
+    sent = 20000
+    frame = (b"\xff" * 6 + bytes.fromhex(MAC.replace(":", "")) + b"\x88\xb5").ljust(60, b"x")
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as cable:
+        cable.bind((TAP, 0))
+        for number in range(sent):
+            cable.send(frame)
+            if number % 50 == 0:
+                time.sleep(0.002)
+    time.sleep(1)
+    counted = stop(row, guest, name)
+    got = counted.get("RX-packets", 0) + counted.get("RX-missed", 0)
+    row.check(f"{name}: {sent} frames are received", sent * 0.99 <= got <= sent + 200, counted)
+
+
+def answers(row, guest):
+    start(guest, "icmpecho", 1)
+    done = row.host.run("ping", "-q", "-c", 200, "-i", "0.01", "-W", 2, GUEST, check=False)
+    counted = stop(row, guest, "icmpecho")
+    found = re.search(r"(\d+) received", done.stdout)
+    row.check("icmpecho: 200 of 200 echoes are answered", found and found[1] == "200",
+              f"{done.stdout} {counted}")
