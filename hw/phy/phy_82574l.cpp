@@ -98,6 +98,8 @@ void Phy82574l::power_on_reset() {
     in_reset_ = false;
     link_was_lost_ = true;
     prng_ = Prng(seed_, kSeedStream);
+    // What POEMB says comes anew, later: an older wish for a slow link is no longer one.
+    oem_default_ = 0;
     reset_registers();
     restart();
 }

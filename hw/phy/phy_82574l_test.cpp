@@ -311,6 +311,14 @@ TEST_F(PhyTest, oem_bits_appear_in_register_25_and_survive_its_resets) {
     EXPECT_EQ(read(25), 0x0045);
 }
 
+TEST_F(PhyTest, a_power_on_forgets_the_oem_bits_so_that_the_link_is_as_fast_as_ever) {
+    phy->oem_bits(0x0043);
+    phy->power_on_reset();
+    EXPECT_EQ(read(25), 0);
+    link_up();
+    EXPECT_EQ(phy->link().speed_mbps, 1000u);
+}
+
 TEST_F(PhyTest, oem_bits_change_the_offer_from_the_next_negotiation_on) {
     link_up();
     phy->oem_bits(0x0040);
