@@ -32,7 +32,7 @@ MAY_INCLUDE = {
 # Who joins everything, and may.
 JOINS = ("testbench/scenario", "testbench/faults", "testbench/checks", "testbench/report",
          "testbench/cli", "testbench/bench", "testbench/driver_bringup", "guest_stack/examples",
-         "testbench/house")
+         "testbench/house", "testbench/qemu")
 TESTBENCH_ABOVE = {"testbench/cli"}  # nobody below may include the command line
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

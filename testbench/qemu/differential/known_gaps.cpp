@@ -1,0 +1,255 @@
+#include "testbench/qemu/differential/known_gaps.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <set>
+#include <stdexcept>
+
+#include "hw/regs/generated/i82574l_regs.hpp"
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+namespace doorbell::differential {
+
+namespace {
+
+namespace r = regs::i82574l;
+
+std::string_view without_index(std::string_view name) {
+    return name.substr(0, name.find('['));
+}
+
+const regs::Register* find_register(std::string_view name) {
+    for (std::uint32_t i = 0; i < r::kContract.register_count; i++) {
+        if (without_index(name) == r::kContract.registers[i]->name) {
+            return r::kContract.registers[i];
+        }
+    }
+    return nullptr;
+}
+
+const regs::Field* find_field(std::string_view reg, std::string_view name) {
+    for (std::uint32_t i = 0; i < r::kContract.field_count; i++) {
+        const regs::Field& field = *r::kContract.fields[i];
+        if (without_index(reg) == field.reg.name && name == field.name) return &field;
+    }
+    return nullptr;
+}
+
+struct Condition {
+    std::string left;
+    bool equal = true;
+    std::string right;
+};
+
+Condition take_apart(const std::string& text) {
+    const std::size_t at = text.find('=');
+    if (at == std::string::npos || at == 0) return {};
+    const bool equal = text[at - 1] != '!';
+    return {text.substr(0, equal ? at : at - 1), equal, text.substr(at + 1)};
+}
+
+const char* name_of(InterruptMode mode) {
+    static constexpr const char* kNames[] = {"intx", "msi", "msix"};
+    return kNames[static_cast<unsigned>(mode)];
+}
+
+/// "" when the condition can be asked.
+std::string problem_of(const std::string& text) {
+    const Condition condition = take_apart(text);
+    if (condition.left.empty()) return "is no comparison (NAME=VALUE or NAME!=VALUE)";
+    if (condition.left == "MODE" || condition.left == "RESET") return "";
+    if (condition.left == "WROTE") {
+        return find_register(condition.right) != nullptr ? "" : "names no register";
+    }
+    const std::size_t dot = condition.left.find('.');
+    if (dot == std::string::npos) return "names no field (REGISTER.FIELD)";
+    const std::string reg = condition.left.substr(0, dot);
+    if (find_field(reg, condition.left.substr(dot + 1)) == nullptr) {
+        return "names no field of the contract";
+    }
+    return condition.right.find_first_not_of("0123456789") == std::string::npos
+               ? ""
+               : "compares a field with what is no number";
+}
+
+class Reader {
+public:
+    Reader(const std::string& path, const toml::table& row) : path_(path), row_(row) {}
+
+    Gap read() {
+        check_keys({"id", "subject", "name", "bits", "qemu_is_zero", "model_is_zero", "when",
+                    "reason", "source", "padding"});
+        Gap gap;
+        gap.id = text("id", true);
+        gap.subject = text("subject", true);
+        check_subject(gap);
+        gap.name = text("name", false);
+        if (gap.subject == "register" && find_register(gap.name) == nullptr) {
+            fail("'" + gap.name + "' is no register of the contract");
+        }
+        read_bits(gap);
+        gap.qemu_is_zero = row_["qemu_is_zero"].value_or(false);
+        gap.model_is_zero = row_["model_is_zero"].value_or(false);
+        gap.padding = row_["padding"].value_or(false);
+        if (gap.bits.empty() && !gap.padding) fail("says no bits");
+        read_conditions(gap);
+        gap.reason = text("reason", true);
+        gap.source = text("source", true);
+        return gap;
+    }
+
+    /// Registers; none for a part of the grammar that is described only.
+    std::vector<std::string> read_left_out() {
+        check_keys({"what", "registers", "reason", "source"});
+        (void)text("what", true);
+        (void)text("reason", true);
+        (void)text("source", true);
+        std::vector<std::string> names;
+        const toml::array* registers = row_["registers"].as_array();
+        if (registers == nullptr) return names;
+        for (const toml::node& node : *registers) {
+            names.push_back(node.value_or(std::string()));
+            if (find_register(names.back()) == nullptr) {
+                fail("'" + names.back() + "' is no register of the contract");
+            }
+        }
+        return names;
+    }
+
+private:
+    void check_keys(std::initializer_list<std::string_view> keys) const {
+        for (const auto& [key, value] : row_) {
+            if (std::find(keys.begin(), keys.end(), key.str()) == keys.end()) {
+                fail("unknown key '" + std::string(key.str()) + "'");
+            }
+        }
+    }
+    [[noreturn]] void fail(const std::string& what) const {
+        throw std::runtime_error(path_ + ":" + std::to_string(row_.source().begin.line) + ": " +
+                                 what);
+    }
+    [[nodiscard]] std::string text(const char* key, bool needed) const {
+        const std::string value = row_[key].value_or(std::string());
+        if (needed && value.empty()) fail(std::string("has no ") + key);
+        return value;
+    }
+    void check_subject(const Gap& gap) const {
+        for (unsigned i = 0; i < kSubjects; i++) {
+            if (gap.subject == differential::name_of(static_cast<Subject>(i))) return;
+        }
+        fail("has an unknown subject '" + gap.subject + "'");
+    }
+    void read_bits(Gap& gap) const {
+        if (const auto one = row_["bits"].value<std::int64_t>()) {
+            gap.bits = {static_cast<std::uint32_t>(*one)};
+        }
+        if (const toml::array* several = row_["bits"].as_array()) {
+            for (const toml::node& word : *several) {
+                gap.bits.push_back(static_cast<std::uint32_t>(word.value_or(std::int64_t{0})));
+            }
+        }
+    }
+    void read_conditions(Gap& gap) const {
+        const toml::array* conditions = row_["when"].as_array();
+        if (conditions == nullptr) return;
+        for (const toml::node& condition : *conditions) {
+            gap.when.push_back(condition.value_or(std::string()));
+            const std::string wrong = problem_of(gap.when.back());
+            if (!wrong.empty()) fail("'" + gap.when.back() + "' " + wrong);
+        }
+    }
+
+    const std::string& path_;
+    const toml::table& row_;
+};
+
+std::vector<const toml::table*> rows_of(const toml::table& file, const char* key,
+                                        const std::string& path) {
+    std::vector<const toml::table*> rows;
+    const toml::array* all = file[key].as_array();
+    if (all == nullptr) return rows;
+    for (const toml::node& row : *all) {
+        if (row.as_table() == nullptr) {
+            throw std::runtime_error(path + ": " + key + " is no table");
+        }
+        rows.push_back(row.as_table());
+    }
+    return rows;
+}
+
+}  // namespace
+
+void Story::operate(const Operation& operation) {
+    if (operation.kind == OperationKind::kSoftwareReset) {
+        reset_ = true;
+        written_.clear();
+    }
+    if (operation.kind == OperationKind::kWrite) {
+        written_[register_name(operation.bar, operation.offset)] = operation.value;
+    }
+}
+
+std::uint32_t Story::written(std::string_view name, std::uint32_t otherwise) const {
+    const auto found = written_.find(name);
+    return found == written_.end() ? otherwise : found->second;
+}
+
+bool Story::holds(const std::string& text) const {
+    const Condition condition = take_apart(text);
+    bool equal = false;
+    if (condition.left == "MODE") {
+        equal = condition.right == name_of(mode_);
+    } else if (condition.left == "RESET") {
+        equal = (condition.right == "yes") == reset_;
+    } else if (condition.left == "WROTE") {
+        equal = written_.count(condition.right) != 0;
+    } else {
+        const std::size_t dot = condition.left.find('.');
+        const std::string reg = condition.left.substr(0, dot);
+        const regs::Field* field = find_field(reg, condition.left.substr(dot + 1));
+        if (field == nullptr) return false;
+        equal = std::to_string(field->get(written(reg, field->reg.reset))) == condition.right;
+    }
+    return equal == condition.equal;
+}
+
+bool Gap::concerns(const Observation& observation, const Story& story) const {
+    if (subject != differential::name_of(observation.subject)) return false;
+    if (!name.empty() && name != observation.name) {
+        const std::size_t star = name.find("[*]");
+        if (star == std::string::npos ||
+            observation.name.compare(0, star + 1, name, 0, star + 1) != 0) {
+            return false;
+        }
+    }
+    return std::all_of(when.begin(), when.end(),
+                       [&](const std::string& condition) { return story.holds(condition); });
+}
+
+GapList read_gaps(const std::string& path) {
+    toml::table file;
+    try {
+        file = toml::parse_file(path);
+    } catch (const toml::parse_error& error) {
+        throw std::runtime_error(path + ":" + std::to_string(error.source().begin.line) + ": " +
+                                 std::string(error.description()));
+    }
+    GapList list;
+    std::set<std::string> ids;
+    for (const toml::table* row : rows_of(file, "gap", path)) {
+        list.gaps.push_back(Reader(path, *row).read());
+        if (!ids.insert(list.gaps.back().id).second) {
+            throw std::runtime_error(path + ": two gaps have the id '" + list.gaps.back().id + "'");
+        }
+    }
+    for (const toml::table* row : rows_of(file, "left_out", path)) {
+        for (const std::string& name : Reader(path, *row).read_left_out()) {
+            list.left_out.push_back(name);
+        }
+    }
+    return list;
+}
+
+}  // namespace doorbell::differential

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "testbench/qemu/differential/program.hpp"
+
+namespace doorbell::differential {
+
+/// What a program has done so far, as far as the condition of a gap can ask for it.
+class Story {
+public:
+    explicit Story(InterruptMode mode) : mode_(mode) {}
+    void operate(const Operation& operation);
+    /// "MODE=msix", "RESET=yes" (after a software reset), "CTRL.VME=1" (as last written),
+    /// "WROTE=TDH[0]" (since the last reset); with "!=" the contrary.
+    [[nodiscard]] bool holds(const std::string& condition) const;
+
+private:
+    [[nodiscard]] std::uint32_t written(std::string_view name, std::uint32_t otherwise) const;
+
+    InterruptMode mode_;
+    bool reset_ = false;
+    std::map<std::string, std::uint32_t, std::less<>> written_;
+};
+
+/// Where QEMU's e1000e is known not to be an 82574L: which bits of what differ, and when.
+struct Gap {
+    std::string id;
+    std::string subject;              ///< As `name_of`.
+    std::string name;                 ///< Register ("RAL[*]" for all of an array), or "" for any.
+    std::vector<std::uint32_t> bits;  ///< Per dword of what was observed; the last one repeats.
+    /// Only where the one named shows 0 in these bits.
+    bool qemu_is_zero = false;
+    bool model_is_zero = false;
+    /// Frames: the model's is QEMU's with zeros to the minimum.
+    bool padding = false;
+    std::vector<std::string> when;  ///< All of them hold.
+    std::string reason;
+    std::string source;
+    std::uint64_t used = 0;  ///< Differences it explained.
+
+    [[nodiscard]] std::uint32_t bits_of(std::size_t word) const {
+        if (bits.empty()) return 0;
+        return word < bits.size() ? bits[word] : bits.back();
+    }
+    [[nodiscard]] bool concerns(const Observation& observation, const Story& story) const;
+};
+
+struct GapList {
+    std::vector<Gap> gaps;
+    std::vector<std::string> left_out;  ///< Registers that random writes and reads leave alone.
+};
+
+/// Reads the list. Throws std::runtime_error with file, line and what is wrong: an unknown key, a
+/// register or field that the contract does not have, a gap without a reason or source.
+[[nodiscard]] GapList read_gaps(const std::string& path);
+
+}  // namespace doorbell::differential
