@@ -75,6 +75,15 @@ private:
                name.substr(0, name.find_first_of("[0123456789"));
     }
 
+    /// Of a register: two of them may differ in other bits for another reason.
+    static std::uint32_t bits_of(const Difference& difference) {
+        if (difference.model.subject != Subject::kRegister) return 0;
+        const std::uint32_t bits = difference.model.words[0] ^ difference.qemu.words[0];
+        // Counters have no bits, but amounts.
+        return difference.model.name.substr(0, 2) == "IC" || difference.model.name == "IMS" ? bits
+                                                                                            : 0;
+    }
+
     void count(const Program& program, const std::vector<Difference>& found) {
         for (const Difference& difference : found) {
             const std::size_t word = difference.word;
@@ -112,7 +121,8 @@ private:
             shortest = shrink(program, [&](const Program& less) {
                 const std::vector<Difference> found = differs(less, gaps);
                 // The same thing, not another that comes to light on the way.
-                return !found.empty() && kind_of(found.front()) == kind_of(difference);
+                return !found.empty() && kind_of(found.front()) == kind_of(difference) &&
+                       bits_of(found.front()) == bits_of(difference);
             });
             const std::vector<Difference> again = differs(shortest, gaps);
             if (!again.empty()) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "hw/regs/generated/i82574l_descriptors.hpp"
 #include "hw/regs/generated/i82574l_regs.hpp"
 
 #define TOML_EXCEPTIONS 1
@@ -37,6 +38,8 @@ const regs::Field* find_field(std::string_view reg, std::string_view name) {
     return nullptr;
 }
 
+constexpr std::size_t kMinimumFrameBytes = 60;
+
 struct Condition {
     std::string left;
     bool equal = true;
@@ -59,7 +62,10 @@ const char* name_of(InterruptMode mode) {
 std::string problem_of(const std::string& text) {
     const Condition condition = take_apart(text);
     if (condition.left.empty()) return "is no comparison (NAME=VALUE or NAME!=VALUE)";
-    if (condition.left == "MODE" || condition.left == "RESET") return "";
+    if (condition.left == "MODE" || condition.left == "RESET" ||
+        (condition.left == "SENT" && (condition.right == "tso" || condition.right == "short"))) {
+        return "";
+    }
     if (condition.left == "WROTE") {
         return find_register(condition.right) != nullptr ? "" : "names no register";
     }
@@ -183,11 +189,26 @@ std::vector<const toml::table*> rows_of(const toml::table& file, const char* key
 
 void Story::operate(const Operation& operation) {
     if (operation.kind == OperationKind::kSoftwareReset) {
+        *this = Story(mode_);
         reset_ = true;
-        written_.clear();
     }
     if (operation.kind == OperationKind::kWrite) {
         written_[register_name(operation.bar, operation.offset)] = operation.value;
+    }
+    send(operation.parts);
+}
+
+void Story::send(const std::vector<TxPart>& parts) {
+    std::size_t bytes = 0;
+    for (const TxPart& part : parts) {
+        if (part.is_context) continue;
+        // EOP and DEXT lie in the same place in legacy and data descriptors; TSE is data's only.
+        const regs::Descriptor<2> words{{0, part.control}};
+        bytes += part.data.size();
+        segmented_ |= r::tx_data::DEXT.get(words) != 0 && r::tx_data::TSE.get(words) != 0;
+        if (r::tx_data::EOP.get(words) == 0) continue;
+        short_ |= bytes < kMinimumFrameBytes;
+        bytes = 0;
     }
 }
 
@@ -203,6 +224,8 @@ bool Story::holds(const std::string& text) const {
         equal = condition.right == name_of(mode_);
     } else if (condition.left == "RESET") {
         equal = (condition.right == "yes") == reset_;
+    } else if (condition.left == "SENT") {
+        equal = condition.right == "tso" ? segmented_ : short_;
     } else if (condition.left == "WROTE") {
         equal = written_.count(condition.right) != 0;
     } else {

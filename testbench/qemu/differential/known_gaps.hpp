@@ -16,14 +16,17 @@ public:
     explicit Story(InterruptMode mode) : mode_(mode) {}
     void operate(const Operation& operation);
     /// "MODE=msix", "RESET=yes" (after a software reset), "CTRL.VME=1" (as last written),
-    /// "WROTE=TDH[0]" (since the last reset); with "!=" the contrary.
+    /// "WROTE=TDH[0]", "SENT=tso|short" (both since the last reset); with "!=" the contrary.
     [[nodiscard]] bool holds(const std::string& condition) const;
 
 private:
+    void send(const std::vector<TxPart>& parts);
     [[nodiscard]] std::uint32_t written(std::string_view name, std::uint32_t otherwise) const;
 
     InterruptMode mode_;
     bool reset_ = false;
+    bool segmented_ = false;
+    bool short_ = false;
     std::map<std::string, std::uint32_t, std::less<>> written_;
 };
 

@@ -58,6 +58,10 @@ NicParams functional() {
     params.pcie.enabled = false;
     params.phy.autonegotiation_ps = microseconds(20);
     params.nvm.auto_load_ps = microseconds(20);
+    // Doubts of the specification, answered as QEMU answers them.
+    params.irq.u2_int_asserted = InterruptParams::IntAsserted::kAnyCause;
+    params.irq.u4_auto_mask = InterruptParams::AutoMask::kClearIam;
+    params.rings.u24_tx_context_per_queue = true;
     return params;
 }
 

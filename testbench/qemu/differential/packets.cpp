@@ -128,7 +128,7 @@ private:
             bytes().resize(bytes().size() + 4);
         }
         packet_.payload = static_cast<std::uint32_t>(bytes().size());
-        random_bytes(below(3) == 0 ? below(30) : below(wish_.max_payload_bytes));
+        random_bytes(below(3) == 0 ? 1 + below(30) : 1 + below(wish_.max_payload_bytes));
         if (inside == kUdp) {
             put16(bytes(), start + 4, static_cast<std::uint32_t>(bytes().size() - start));
         }

@@ -69,8 +69,7 @@ std::string describe(const Operation& operation) {
             return "open TX ring " + queue + " of " + std::to_string(operation.count);
         case OperationKind::kOpenRx:
             return "open RX ring " + queue + " of " + std::to_string(operation.count) +
-                   " buffers of " + std::to_string(operation.value) +
-                   (operation.format == RxFormat::kExtended ? ", extended" : ", legacy");
+                   " buffers of " + std::to_string(operation.value);
         case OperationKind::kSend: {
             std::string text = "send in TX ring " + queue + settle;
             for (const TxPart& part : operation.parts) text += part_text(part);

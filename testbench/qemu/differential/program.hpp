@@ -26,9 +26,6 @@ enum class OperationKind : std::uint8_t {
 };
 inline constexpr unsigned kOperationKinds = 11;
 
-/// How an RX ring is walked.
-enum class RxFormat : std::uint8_t { kLegacy, kExtended };
-
 /// A descriptor as the driver writes it. Its buffer is placed by whoever runs the program.
 struct TxPart {
     std::uint64_t control = 0;  ///< Second word.
@@ -49,7 +46,6 @@ struct Operation {
     std::uint32_t value = 0;
     std::uint32_t queue = 0;
     std::uint32_t count = 0;
-    RxFormat format = RxFormat::kLegacy;
     std::vector<TxPart> parts;
     std::vector<std::vector<std::uint8_t>> frames;
     /// Time that passes behind the operation: both devices are at rest before the next one.
@@ -57,8 +53,7 @@ struct Operation {
     bool operator==(const Operation& other) const {
         return kind == other.kind && bar == other.bar && offset == other.offset &&
                value == other.value && queue == other.queue && count == other.count &&
-               format == other.format && parts == other.parts && frames == other.frames &&
-               settle_us == other.settle_us;
+               parts == other.parts && frames == other.frames && settle_us == other.settle_us;
     }
 };
 

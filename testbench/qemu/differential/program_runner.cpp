@@ -59,13 +59,15 @@ private:
         std::uint32_t clean = 0;  ///< First descriptor not yet looked at.
         std::uint32_t fill = 0;   ///< First one that waits for a new buffer.
         std::uint32_t buffer_bytes = 0;
-        RxFormat format = RxFormat::kLegacy;
     };
 
     void operate(const Operation& operation) {
         switch (operation.kind) {
             case OperationKind::kWrite:
                 device_.write(operation.bar, operation.offset, operation.value);
+                if (operation.bar == 0 && operation.offset == r::RFCTL.offset) {
+                    extended_ = r::RFCTL_EXTEN.get(operation.value) != 0;
+                }
                 settle(operation);
                 break;
             case OperationKind::kRead:
@@ -102,6 +104,7 @@ private:
                 device_.wait(kResetUs);
                 tx_ = {};
                 rx_ = {};
+                extended_ = false;
                 break;
         }
     }
@@ -184,7 +187,7 @@ private:
 
     void open_rx(const Operation& operation) {
         const std::uint32_t queue = operation.queue;
-        rx_[queue] = {operation.count, 0, 0, operation.value, operation.format};
+        rx_[queue] = {operation.count, 0, 0, operation.value};
         for (std::uint32_t i = 0; i < operation.count; i++) give_buffer(queue, i);
         device_.write(0, r::RDBAL.offset_of(queue), kRxRings + queue * kRingBytes);
         device_.write(0, r::RDBAH.offset_of(queue), 0);
@@ -204,6 +207,7 @@ private:
     }
 
     void receive(const Operation& operation) {
+        if (rx_[0].count == 0) return;
         for (const std::vector<std::uint8_t>& frame : operation.frames) device_.receive(frame);
         settle(operation);
         for (std::uint32_t queue = 0; queue < kQueues; queue++) collect(queue);
@@ -220,8 +224,7 @@ private:
             const std::vector<std::uint8_t> descriptor =
                 device_.peek(rx_address(queue, ring.clean), kDescriptorBytes);
             const std::string place = place_name("RX", queue, ring.clean);
-            observe(ring.format == RxFormat::kExtended ? Subject::kRxExtended : Subject::kRxLegacy,
-                    place, descriptor);
+            observe(extended_ ? Subject::kRxExtended : Subject::kRxLegacy, place, descriptor);
             observe(Subject::kRxBuffer, "buffer of " + place,
                     device_.peek(rx_buffer(queue, ring.clean), ring.buffer_bytes));
         }
@@ -290,6 +293,7 @@ private:
     std::size_t index_ = 0;
     std::array<TxRing, kQueues> tx_;
     std::array<RxRing, kQueues> rx_;
+    bool extended_ = false;  ///< RFCTL.EXTEN
     std::uint32_t tx_buffer_ = 0;
     std::vector<Observation> observations_;
 };
