@@ -52,6 +52,8 @@ public:
     virtual void receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) = 0;
     /// The far end's offer as it is now: `present == false` when the cable is out.
     virtual void partner(const LinkAbilities& abilities) = 0;
+    /// Link is up and the receiver on: frames are looked at.
+    [[nodiscard]] virtual bool listens() const { return true; }
     /// False: a frame of `wire_bytes` would be lost now for want of room. For a far end that can
     /// wait; a real cable cannot and does not ask.
     [[nodiscard]] virtual bool has_room(std::uint32_t wire_bytes) const {

@@ -17,6 +17,8 @@ public:
     virtual void device_state_changed() = 0;
     /// A frame has arrived whole (from the wire, or looped back).
     virtual void receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) = 0;
+    /// Link is up and the receiver on: frames are looked at.
+    [[nodiscard]] virtual bool listens() const { return true; }
     /// False: a frame of `wire_bytes` would be lost now for want of room in the packet buffer.
     [[nodiscard]] virtual bool has_room(std::uint32_t wire_bytes) const {
         static_cast<void>(wire_bytes);

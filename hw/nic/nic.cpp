@@ -347,6 +347,10 @@ void Nic::partner(const LinkAbilities& abilities) {
     parts_->phy->partner(abilities);
 }
 
+bool Nic::listens() const {
+    return parts_->queues->listens();
+}
+
 bool Nic::has_room(std::uint32_t wire_bytes) const {
     return parts_->queues->has_room(wire_bytes);
 }

@@ -57,6 +57,7 @@ public:
     // ----------------------------------------------------------------------------
     void receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
     void partner(const LinkAbilities& abilities) override;
+    [[nodiscard]] bool listens() const override;
     [[nodiscard]] bool has_room(std::uint32_t wire_bytes) const override;
 
     // --- to look at

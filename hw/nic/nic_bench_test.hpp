@@ -113,7 +113,7 @@ public:
     }
     void advertise(const LinkAbilities& abilities) override { offer = abilities; }
     [[nodiscard]] WireOffloads offloads() const override { return takes; }
-    WireOffloads takes;
+    WireOffloads takes;  ///< What it takes off the NIC.
     std::vector<Heard> heard;
     /// Called when a frame is handed over, from within the NIC.
     std::function<void()> hears;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hw/nic/loopback.hpp"
 #include "hw/nic/nic_bench_test.hpp"
 
 namespace doorbell::nic_test {
@@ -138,6 +139,27 @@ TEST(MacLoopback, frames_return_without_link_and_the_wire_hears_nothing) {
     EXPECT_EQ(nic.received(0), frame);
     EXPECT_TRUE(nic.wire.heard.empty());
     EXPECT_EQ(nic.nic.time_stamps().last(Direction::kRx).frames, 1u);
+}
+
+// A frame that turns round meets the receiver, which wants its checksums done.
+TEST(MacLoopback, a_wire_that_takes_work_off_the_nic_is_not_believed_while_frames_turn) {
+    struct NoTimes final : FrameTimePort {
+        bool frame_started(Direction, const Frame&, Picoseconds) override { return false; }
+        [[nodiscard]] bool stamp_received(const Frame&) override { return false; }
+    } times;
+    ManualTimeline timeline;
+    DeviceState state;
+    FarEnd wire;
+    wire.takes = {true, true, true};
+    const Loopback loopback(timeline, state, wire, times);
+    EXPECT_TRUE(loopback.offloads().checksums);
+    for (bool DeviceState::*turns : {&DeviceState::mac_loopback, &DeviceState::phy_loopback}) {
+        state.*turns = true;
+        EXPECT_FALSE(loopback.offloads().checksums);
+        EXPECT_FALSE(loopback.offloads().trains);
+        EXPECT_FALSE(loopback.offloads().untimed);
+        state.*turns = false;
+    }
 }
 
 // Section 10.1.7: the loopback test of ethtool.

@@ -71,6 +71,10 @@ bool QueueEngine82574l::write_backs_pending(Direction direction) const {
                                        : parts_->rx.write_backs_pending();
 }
 
+bool QueueEngine82574l::listens() const {
+    return parts_->rx.listens();
+}
+
 bool QueueEngine82574l::has_room(std::uint32_t wire_bytes) const {
     return parts_->rx.has_room(wire_bytes);
 }

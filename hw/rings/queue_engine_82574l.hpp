@@ -42,6 +42,7 @@ public:
     /// filter configuration anew.
     void device_state_changed() override;
     void receive(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
+    [[nodiscard]] bool listens() const override;
     [[nodiscard]] bool has_room(std::uint32_t wire_bytes) const override;
     void flush_write_backs(Direction direction) override;
     [[nodiscard]] bool write_backs_pending(Direction direction) const override;

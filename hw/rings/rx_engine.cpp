@@ -150,15 +150,16 @@ bool RxEngine::may_run() const {
     return config_.filter.enabled && state_.bus_master;
 }
 
-bool RxEngine::connected() const {
-    return state_.link_up || state_.mac_loopback || state_.phy_loopback;
+bool RxEngine::listens() const {
+    const bool connected = state_.link_up || state_.mac_loopback || state_.phy_loopback;
+    return config_.filter.enabled && connected;
 }
 
 // --- a frame arrives ----------------------------------------------------------------------------
 
 /// Who does not receive has room: it loses frames for another reason.
 bool RxEngine::has_room(std::uint32_t wire_bytes) const {
-    return !config_.filter.enabled || !connected() || fifo_.has_room(wire_bytes);
+    return !listens() || fifo_.has_room(wire_bytes);
 }
 
 /// The order of specification 7.1.
@@ -167,7 +168,7 @@ void RxEngine::receive(FramePtr frame) {
     const std::uint32_t wire_bytes = frame->wire_bytes();
     const PacketRef ref{frame->packet, frame->number};
     events::frame_arrive(events_, now_ps, ref, wire_bytes);
-    if (!config_.filter.enabled || !connected()) return drop(*frame, DropReason::kReceiverOff);
+    if (!listens()) return drop(*frame, DropReason::kReceiverOff);
 
     count_seen(stats_, wire_bytes);
     const ReceiveVerdict verdict = judge_frame(config_.filter, *frame);

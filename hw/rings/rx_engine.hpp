@@ -35,6 +35,7 @@ public:
     void configure();
     void receive(FramePtr frame);
     void bind(FrameTimePort& times) { times_ = &times; }
+    [[nodiscard]] bool listens() const;
     [[nodiscard]] bool has_room(std::uint32_t wire_bytes) const;
     void flush_write_backs();
     [[nodiscard]] bool write_backs_pending() const;
@@ -78,7 +79,6 @@ private:
     void decode();
     void restart_ring(std::uint32_t queue);
     [[nodiscard]] bool may_run() const;
-    [[nodiscard]] bool connected() const;
 
     void drop(const Frame& frame, DropReason reason);
     void fill_entry(Entry& entry, FramePtr frame, const ReceiveVerdict& verdict, bool tagged,

@@ -166,6 +166,27 @@ TEST(RxEngine, LosesWhatTheFifoCannotHoldAndNothingElse) {
     EXPECT_EQ(bench.metric("rx.fifo_peak_bytes"), 2u * 1536 + 80);
 }
 
+TEST(RxEngine, SaysWhetherAFrameWouldBeLostForWantOfRoom) {
+    RingBench bench;
+    RxDriver driver(bench);
+    EXPECT_FALSE(bench.engine.listens());
+    EXPECT_TRUE(bench.engine.has_room(1518)) << "a receiver that is off loses frames otherwise";
+    driver.enable();
+    EXPECT_TRUE(bench.engine.listens());
+    std::uint32_t taken = 0;
+    for (; bench.engine.has_room(1518) && taken < 1000; taken++) arrive(bench, 1518, taken);
+    EXPECT_GT(taken, 0u);
+    EXPECT_LT(taken, 1000u);
+    EXPECT_EQ(bench.stats.value(Stat::kMPC), 0u);
+    arrive(bench, 1518);
+    EXPECT_EQ(bench.stats.value(Stat::kMPC), 1u) << "and it was right";
+    driver.fill(10);
+    bench.settle();
+    EXPECT_TRUE(bench.engine.has_room(1518));
+    bench.state.link_up = false;
+    EXPECT_FALSE(bench.engine.listens());
+}
+
 TEST(RxEngine, RaisesRxdmt0WhenTheFreeDescriptorsFallToTheFraction) {
     for (const std::uint32_t rdmts : {0u, 1u, 2u}) {
         RingBench bench;

@@ -478,6 +478,133 @@ TEST(Tso, CwrIsCopiedUnlessTheParameterKeepsItInTheFirstSegment) {
     }
 }
 
+// --- a wire that takes work off the NIC
+// -----------------------------------------------------------
+
+/// Finishes what was left to the wire, as its other side would.
+Bytes finished(const FakeWire::Sent& sent) {
+    Bytes bytes = sent.bytes;
+    if (!sent.hints.checksum_unfinished) return bytes;
+    const std::uint32_t start = sent.hints.checksum_start;
+    put16(bytes, start + sent.hints.checksum_offset, ~plain_sum(bytes, start, bytes.size()));
+    return bytes;
+}
+
+TEST(WireOffload, SegmentsOfATrainSayWhatTheyAreAndOnlyTheirTransportChecksumIsLeft) {
+    for (const bool vlan : {false, true}) {
+        for (const bool ipv4 : {true, false}) {
+            Packet p;
+            p.ipv4 = ipv4;
+            p.vlan = vlan;
+            p.header_bytes = ipv4 ? 54 : 74;
+            p.payload_bytes = 4 * 1460 + 1;
+            RingBench bench;
+            bench.wire.takes = {true, true, false};
+            TxDriver driver(bench);
+            bench.set(CTRL_VME, 1);
+            driver.enable();
+            Prng prng(5);
+            const Bytes whole = make_packet(p, prng);
+            for (std::uint32_t packet = 1; packet <= 2; packet++) {
+                bench.wire.sent.clear();
+                post(bench, driver, p, whole, {p.header_bytes});
+                driver.doorbell();
+                bench.settle();
+                const std::vector<Bytes> expected = reference(p, whole, true);
+                ASSERT_EQ(bench.wire.sent.size(), expected.size());
+                const std::uint32_t tag = vlan ? 4 : 0;
+                for (std::uint32_t i = 0; i < expected.size(); i++) {
+                    const FakeWire::Sent& sent = bench.wire.sent[i];
+                    ASSERT_TRUE(sent.hints.checksum_unfinished);
+                    EXPECT_NE(sent.bytes, expected[i]) << "something is left to do";
+                    EXPECT_EQ(finished(sent), expected[i]) << "segment " << i;
+                    EXPECT_EQ(sent.hints.train, packet);
+                    EXPECT_EQ(sent.hints.segment_index, i);
+                    EXPECT_EQ(sent.hints.last_segment, i + 1 == expected.size());
+                    EXPECT_EQ(sent.hints.segment_bytes, p.mss);
+                    EXPECT_EQ(sent.hints.header_bytes, p.header_bytes + tag);
+                    EXPECT_EQ(sent.hints.checksum_start, p.l4() + tag);
+                    EXPECT_EQ(sent.hints.checksum_offset, 16);
+                }
+            }
+        }
+    }
+}
+
+TEST(WireOffload, UdpSegmentsAreNoTrainAndAWireThatOnlyFinishesChecksumsHearsOfNone) {
+    for (const bool tcp : {false, true}) {
+        Packet p;
+        p.tcp = tcp;
+        p.header_bytes = tcp ? 54 : 42;
+        p.payload_bytes = 3000;
+        RingBench bench;
+        bench.wire.takes = {true, !tcp, false};
+        TxDriver driver(bench);
+        driver.enable();
+        Prng prng(6);
+        const Bytes whole = make_packet(p, prng);
+        post(bench, driver, p, whole, {p.header_bytes});
+        driver.doorbell();
+        bench.settle();
+        const std::vector<Bytes> expected = reference(p, whole, true);
+        ASSERT_EQ(bench.wire.sent.size(), expected.size());
+        for (std::size_t i = 0; i < expected.size(); i++) {
+            EXPECT_EQ(bench.wire.sent[i].hints.train, 0u);
+            EXPECT_EQ(bench.wire.sent[i].hints.segment_bytes, 0u);
+            EXPECT_EQ(finished(bench.wire.sent[i]), expected[i]);
+        }
+    }
+}
+
+TEST(WireOffload, AChecksumThatEndsBeforeThePacketIsDoneByTheNic) {
+    for (const bool to_the_end : {false, true}) {
+        RingBench bench;
+        bench.wire.takes = {true, true, true};
+        TxDriver driver(bench);
+        driver.enable();
+        Packet p;
+        p.payload_bytes = 100;
+        Prng prng(7);
+        const Bytes whole = make_packet(p, prng);
+        Descriptor context = context_for(p);
+        tx_context::TSE.put(context, 0);
+        tx_context::TUCSE.put(context, to_the_end ? 153 : 152);
+        driver.post(context);
+        Descriptor d = data_for(p, bench.put(whole), 154);
+        tx_data::TSE.put(d, 0);
+        driver.post(TxDriver::last(d));
+        driver.doorbell();
+        bench.settle();
+        ASSERT_EQ(bench.wire.sent.size(), 1u);
+        const FakeWire::Sent& sent = bench.wire.sent[0];
+        EXPECT_EQ(sent.hints.checksum_unfinished, to_the_end);
+        const Bytes done = finished(sent);
+        const std::uint32_t seed = plain_sum(whole, p.checksum_field(), p.checksum_field() + 2);
+        Bytes sum_over = done;
+        put16(sum_over, p.checksum_field(), seed);
+        const std::uint32_t sum = plain_sum(sum_over, p.l4(), to_the_end ? 154 : 153);
+        EXPECT_EQ(done[p.checksum_field()] * 256u + done[p.checksum_field() + 1], ~sum & 0xffff);
+    }
+}
+
+TEST(WireOffload, OnAWireWithoutARateFramesTakeNoTimeAndKeepTheirOrder) {
+    RingBench bench;
+    bench.wire.takes.untimed = true;
+    bench.dma.immediate = true;
+    TxDriver driver(bench);
+    driver.enable();
+    for (std::uint32_t i = 0; i < 60; i++) {
+        driver.post(TxDriver::legacy(bench.put(pattern(1500, i)), 1500));
+    }
+    driver.doorbell();
+    ASSERT_EQ(bench.wire.sent.size(), 60u) << "within the doorbell";
+    for (std::uint32_t i = 0; i < 60; i++) {
+        EXPECT_EQ(bench.wire.sent[i].bytes, pattern(1500, i));
+        EXPECT_EQ(bench.wire.sent[i].start_ps, bench.wire.sent[i].end_ps);
+    }
+    EXPECT_TRUE(driver.done(59));
+}
+
 // --- checksums without segmentation
 // ---------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "hw/base/event_port.hpp"
@@ -33,13 +34,25 @@ public:
     virtual void visit_metrics(MetricVisitor& visitor) const = 0;
 };
 
+/// A capture file that is being written: `frame_out` is what the NIC at end 0 sends.
+class CaptureFile : public WireTap {
+public:
+    /// What has been seen can be read by others; false when something could not be written.
+    [[nodiscard]] virtual bool flush() = 0;
+};
+
+/// Opens one; nullptr and a sentence when that cannot be.
+using OpenCapture =
+    std::function<std::unique_ptr<CaptureFile>(const std::string& path, std::string& error)>;
+
 /// What a far side is made with; all of it outlives it.
 struct FarSideContext {
     Timeline& timeline;
     FramePool& frames;
-    EventPort events;
+    EventPort events = {};
     /// A line for the log, without a full stop: what a user should know while it runs.
-    std::function<void(const std::string&)> say;
+    std::function<void(const std::string&)> say = {};
+    OpenCapture open_capture = {};  ///< For `pcap:IN,OUT`.
 };
 
 }  // namespace doorbell::wire

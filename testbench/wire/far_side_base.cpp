@@ -47,18 +47,17 @@ void FarSideBase::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds) {
     frames_outward_++;
     bytes_outward_ += frame->wire_bytes();
     if (tap_ != nullptr) tap_->frame_out(0, *frame, start_ps);
-    // No outside of ours takes a frame that was damaged on purpose.
-    if (!frame->fcs_good()) return count_lost_outward();
+    if (!carries_damage() && !frame->fcs_good()) return count_lost_outward();
     send(std::move(frame));
 }
 
-void FarSideBase::arrive(FramePtr frame) {
+void FarSideBase::arrive(FramePtr frame, Padding padding) {
     constexpr std::uint32_t kMinimum = ethernet::kMinimumFrameBytes - ethernet::kFcsBytes;
     const std::uint32_t size = frame->size_bytes();
     if (size < ethernet::kHeaderBytes || waiting_.size() >= kWaitingFrames) {
         return count_lost_inward();
     }
-    if (size < kMinimum) {  // As the sender's MAC would.
+    if (size < kMinimum && padding == Padding::kToMinimum) {
         std::memset(frame->data() + size, 0, kMinimum - size);
         frame->resize(kMinimum);
     }

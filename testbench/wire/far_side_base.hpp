@@ -36,8 +36,13 @@ protected:
     /// What the partner offers; `present` false takes the link down.
     void offer(const LinkAbilities& abilities);
 
-    /// A frame arrives from outside, complete: goes to the NIC with the next `deliver`.
-    void arrive(FramePtr frame);
+    /// Frames whose FCS is wrong go out as well.
+    [[nodiscard]] virtual bool carries_damage() const { return false; }
+
+    enum class Padding : std::uint8_t { kToMinimum, kAsItIs };
+    /// A frame arrives from outside, complete: goes to the NIC with the next `deliver`. Short ones
+    /// are padded as the sender's MAC would have done, unless they come with their FCS.
+    void arrive(FramePtr frame, Padding padding = Padding::kToMinimum);
     /// Hands over what there is room for; not from within a call of the NIC's.
     void deliver();
     /// Nothing waits: more may be read.

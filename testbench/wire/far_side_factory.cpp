@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "testbench/wire/pcap_far_side.hpp"
 #include "testbench/wire/tap_far_side.hpp"
+#include "testbench/wire/unix_far_side.hpp"
 #include "testbench/wire/user_far_side.hpp"
 #include "testbench/wire/wire_spec.hpp"
 
@@ -31,6 +33,29 @@ MadeFarSide make_user(const WireSpec& spec, const FarSideContext& context) {
     return made;
 }
 
+MadeFarSide make_pcap(const WireSpec& spec, const FarSideContext& context) {
+    PcapOptions options;
+    MadeFarSide made;
+    made.error = read_pcap_options(spec, options);
+    if (!made.error.empty()) return made;
+    made.far_side = PcapFarSide::open(options, context, made.error);
+    if (!made.far_side) made.error = "pcap: " + made.error;
+    return made;
+}
+
+MadeFarSide make_unix(const WireSpec& spec, const FarSideContext& context) {
+    if (spec.options.size() > 1) {
+        return {nullptr,
+                option_place(spec, spec.options[1]) +
+                    "this cable has no options: write unix:PATH (a comma of the path twice)"};
+    }
+    MadeFarSide made;
+    made.far_side =
+        UnixFarSide::open(spec.storage.empty() ? "" : spec.storage.front(), context, made.error);
+    if (!made.far_side) made.error = "unix: " + made.error;
+    return made;
+}
+
 struct Kind {
     const char* name;
     const char* help;
@@ -42,6 +67,11 @@ constexpr Kind kKinds[] = {
     {"user",
      "user[:OPTION=VALUE,...]   a network in this process: DHCP, DNS, TFTP, forwarded ports",
      make_user},
+    {"pcap",
+     "pcap:IN,OUT[,times=none]  frames of a capture file come in, what goes out is written to one",
+     make_pcap},
+    {"unix", "unix:PATH                 a cable to a second served NIC, or a QEMU's -netdev stream",
+     make_unix},
 };
 
 }  // namespace

@@ -49,16 +49,19 @@ public:
         Picoseconds called_ps;
         Picoseconds start_ps;
         Picoseconds end_ps;
+        FrameHints hints;
     };
     explicit FakeWire(const Timeline& timeline) : timeline_(timeline) {}
 
     void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override {
         sent.push_back({bytes_of(*frame), frame->number, frame->packet, frame->fcs_good(),
-                        timeline_.now_ps(), start_ps, end_ps});
+                        timeline_.now_ps(), start_ps, end_ps, frame->hints});
     }
     void advertise(const LinkAbilities&) override {}
+    [[nodiscard]] WireOffloads offloads() const override { return takes; }
 
     std::vector<Sent> sent;
+    WireOffloads takes;  ///< What it takes off the NIC.
 
 private:
     const Timeline& timeline_;

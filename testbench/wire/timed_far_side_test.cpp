@@ -1,0 +1,98 @@
+#include "testbench/wire/timed_far_side.hpp"
+
+#include <gtest/gtest.h>
+
+#include "testbench/wire/far_side_base.hpp"
+#include "testbench/wire/far_side_test_support.hpp"
+
+namespace doorbell::wire {
+namespace {
+
+/// An outside that keeps what it is sent and has frames to give.
+class Outside final : public FarSideBase {
+public:
+    explicit Outside(const FarSideContext& context) : FarSideBase(context) {}
+    void before_wait(std::vector<pollfd>&, int&) override {}
+    void after_wait(const pollfd*, std::size_t) override { deliver(); }
+    [[nodiscard]] std::string description() const override { return "outside"; }
+    void give(std::uint32_t size) { arrive(test::make_frame(frames(), test::pattern(size))); }
+    void advertise(const LinkAbilities& abilities) override { heard = abilities; }
+
+    std::vector<FramePtr> sent;
+    LinkAbilities heard;
+
+protected:
+    void send(FramePtr frame) override { sent.push_back(std::move(frame)); }
+};
+
+class CableWithARate : public ::testing::Test {
+protected:
+    void open(std::uint32_t rate_mbps) {
+        LinkParams cable;
+        cable.rate_mbps = rate_mbps;
+        auto outside = std::make_unique<Outside>(surroundings_.context);
+        outside_ = outside.get();
+        side_ = std::make_unique<TimedFarSide>(std::move(outside), cable, surroundings_.context);
+        side_->attach(nic_);
+    }
+    void run_until(Picoseconds time_ps) {
+        while (surroundings_.timeline.next_event_time() <= time_ps) {
+            surroundings_.timeline.advance_until(surroundings_.timeline.next_event_time());
+            surroundings_.turn(*side_);
+        }
+        surroundings_.timeline.advance_until(time_ps);
+        surroundings_.turn(*side_);
+    }
+
+    test::Surroundings surroundings_;
+    test::KeepingNic nic_;
+    Outside* outside_ = nullptr;
+    std::unique_ptr<TimedFarSide> side_;
+};
+
+TEST_F(CableWithARate, TheNicIsAskedForRealFramesAtTheRateOfItsLink) {
+    open(1000);
+    EXPECT_FALSE(side_->offloads().untimed);
+    EXPECT_FALSE(side_->offloads().checksums);
+    EXPECT_FALSE(side_->offloads().trains);
+}
+
+TEST_F(CableWithARate, WhatComesFromOutsideIsPacedToTheRateAndNothingIsLost) {
+    open(100);
+    for (int i = 0; i < 100; i++) outside_->give(1230);
+    // 8 + 1230 + 4 + 12 bytes of 80 ns each.
+    const Picoseconds frame_ps = nanoseconds(80) * 1254;
+    surroundings_.turn(*side_);
+    run_until(frame_ps * 10);
+    EXPECT_NEAR(static_cast<double>(nic_.received.size()), 10, 1);
+    run_until(frame_ps * 101);
+    EXPECT_EQ(nic_.received.size(), 100u);
+    const test::Metrics metrics(*side_);
+    EXPECT_EQ(metrics["inward.lost_frames"], 0u);
+    EXPECT_EQ(metrics["backward.drops.rate"], 0u);
+}
+
+TEST_F(CableWithARate, EachSideHearsWhatTheOtherOffersAsTheCableCarriesIt) {
+    open(100);
+    ASSERT_EQ(nic_.partners.size(), 1u);
+    EXPECT_TRUE(nic_.partners[0].present);
+    EXPECT_EQ(nic_.partners[0].ctrl1000 & 0x0300, 0) << "no gigabit over two pairs";
+    LinkAbilities mine;
+    mine.present = true;
+    mine.anar = 0x1e1;
+    side_->advertise(mine);
+    EXPECT_TRUE(outside_->heard.present);
+    EXPECT_EQ(outside_->heard.anar, 0x1e1);
+}
+
+TEST_F(CableWithARate, WhatTheNicSendsArrivesWhenItsLastBitHas) {
+    open(1000);
+    const Picoseconds end_ps = nanoseconds(8) * (8 + 64);
+    side_->transmit(test::make_frame(surroundings_.frames, test::pattern(60)), 0, end_ps);
+    EXPECT_TRUE(outside_->sent.empty());
+    run_until(end_ps + nanoseconds(10));
+    EXPECT_EQ(outside_->sent.size(), 1u);
+}
+
+}  // namespace
+}  // namespace doorbell::wire
