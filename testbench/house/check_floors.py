@@ -20,8 +20,9 @@ MAY_INCLUDE = {
     "hw/rings": {"hw/base", "hw/regs", "hw/dma", "hw/mac", "hw/packet_buffer", "hw/stats"},
     "hw/nic": {"hw/base", "hw/regs", "hw/rings", "hw/wake", *(f"hw/{block}" for block in BLOCKS)},
     "hw/plugin": {"hw/base", "hw/regs", "hw/nic"},
-    # Two headers of pure facts: where things are in a frame, and the sum of RFC 1071.
-    "testbench/wire": {"hw/base", "hw/mac/ethernet.hpp", "hw/mac/internet_checksum.hpp"},
+    # Headers of pure facts: where things are in frames, and the sum of RFC 1071.
+    "testbench/wire": {"hw/base", "hw/mac/ethernet.hpp", "hw/mac/pause.hpp",
+                       "hw/mac/internet_checksum.hpp"},
     "testbench/host": {"hw/base", "guest_stack/kernel/guest_abi.h"},
     "firmware": set(),
     "guest_stack/kernel": {"firmware"},

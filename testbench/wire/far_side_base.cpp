@@ -5,15 +5,26 @@
 #include <utility>
 
 #include "hw/mac/ethernet.hpp"
+#include "hw/mac/pause.hpp"
 
 namespace doorbell::wire {
 namespace {
 
+constexpr std::uint32_t kSpeed_mbps = 1000;
+constexpr std::uint16_t kTypeMacControl = 0x8808;              // IEEE 802.3 annex 31A
+constexpr ethernet::Address kPauseAddress = 0x0100'00c2'8001;  // 01:80:C2:00:00:01
 constexpr std::uint16_t kAnarEverything = 0x05E1;  // 10 and 100 Mb/s, both duplexes, PAUSE
 // 1000BASE-T, both duplexes, and a device with several ports: it gives the clock.
 constexpr std::uint16_t kCtrl1000Everything = 0x0700;
 
 }  // namespace
+
+FarSideBase::FarSideBase(const FarSideContext& context)
+    : context_(context), pause_over_([this] { deliver(); }) {}
+
+FarSideBase::~FarSideBase() {
+    context_.timeline.cancel(pause_over_);
+}
 
 LinkAbilities FarSideBase::gigabit_partner() {
     LinkAbilities partner;
@@ -47,8 +58,28 @@ void FarSideBase::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds) {
     frames_outward_++;
     bytes_outward_ += frame->wire_bytes();
     if (tap_ != nullptr) tap_->frame_out(0, *frame, start_ps);
+    if (pause_ends() != PauseEnds::kBeyond && obey_pause(*frame) &&
+        pause_ends() == PauseEnds::kHere) {
+        return;
+    }
     if (!carries_damage() && !frame->fcs_good()) return count_lost_outward();
     send(std::move(frame));
+}
+
+/// Whether it is a PAUSE frame. The partner's link is a gigabit one.
+bool FarSideBase::obey_pause(const Frame& frame) {
+    const std::uint8_t* data = frame.data();
+    const bool is_one = frame.size_bytes() >= pause::kMinimumBytes &&
+                        load_be16(data + ethernet::kTypeOffset) == kTypeMacControl &&
+                        ethernet::load_address(data) == kPauseAddress &&
+                        load_be16(data + pause::kOpcodeOffset) == pause::kOpcode;
+    if (!is_one || !frame.fcs_good()) return is_one;
+    pauses_++;
+    const std::uint64_t quanta = load_be16(data + pause::kTimeOffset);
+    paused_until_ps_ =
+        context_.timeline.now_ps() + pause::bit_times(quanta * pause::kQuantumBits, kSpeed_mbps);
+    context_.timeline.schedule(pause_over_, paused_until_ps_);
+    return true;
 }
 
 void FarSideBase::arrive(FramePtr frame, Padding padding) {
@@ -66,7 +97,8 @@ void FarSideBase::arrive(FramePtr frame, Padding padding) {
 
 void FarSideBase::deliver() {
     while (!waiting_.empty() && endpoint_ != nullptr) {
-        if (!endpoint_->has_room(waiting_.front()->wire_bytes())) {
+        const bool paused = paused_until_ps_ > context_.timeline.now_ps();
+        if (paused || !endpoint_->has_room(waiting_.front()->wire_bytes())) {
             held_back_++;
             return;
         }
@@ -92,6 +124,7 @@ void FarSideBase::visit_metrics(MetricVisitor& visitor) const {
     visitor.metric("inward.bytes", bytes_inward_);
     visitor.metric("inward.lost_frames", lost_inward_);
     visitor.metric("inward.waits", held_back_);
+    visitor.metric("inward.pauses", pauses_);
 }
 
 }  // namespace doorbell::wire

@@ -26,8 +26,8 @@ protected:
     /// Frames that wait for room in the NIC; beyond it they are lost.
     static constexpr std::size_t kWaitingFrames = 1024;
 
-    explicit FarSideBase(const FarSideContext& context) : context_(context) {}
-    ~FarSideBase() override = default;
+    explicit FarSideBase(const FarSideContext& context);
+    ~FarSideBase() override;
 
     /// A frame leaves the NIC. Complete unless `outward_offloads` says otherwise.
     virtual void send(FramePtr frame) = 0;
@@ -36,6 +36,10 @@ protected:
     /// What the partner offers; `present` false takes the link down.
     void offer(const LinkAbilities& abilities);
 
+    /// Where PAUSE frames of the NIC end. They never pass a link partner (IEEE 802.3 annex 31B): it
+    /// gives the NIC nothing while they say so.
+    enum class PauseEnds : std::uint8_t { kHere, kHereAndSeen, kBeyond };
+    [[nodiscard]] virtual PauseEnds pause_ends() const { return PauseEnds::kHere; }
     /// Frames whose FCS is wrong go out as well.
     [[nodiscard]] virtual bool carries_damage() const { return false; }
 
@@ -58,6 +62,8 @@ protected:
     const FarSideContext context_;
 
 private:
+    [[nodiscard]] bool obey_pause(const Frame& frame);
+
     EthernetEndpoint* endpoint_ = nullptr;
     WireTap* tap_ = nullptr;
     std::deque<FramePtr> waiting_;
@@ -68,6 +74,9 @@ private:
     std::uint64_t lost_outward_ = 0;
     std::uint64_t lost_inward_ = 0;
     std::uint64_t held_back_ = 0;
+    std::uint64_t pauses_ = 0;
+    Picoseconds paused_until_ps_ = 0;
+    Task pause_over_;
 };
 
 }  // namespace doorbell::wire

@@ -41,6 +41,7 @@ public:
 
 protected:
     void send(FramePtr frame) override;
+    [[nodiscard]] PauseEnds pause_ends() const override { return PauseEnds::kHereAndSeen; }
     [[nodiscard]] bool carries_damage() const override { return true; }
     /// Who writes a file wants it whole; time is that of the simulation.
     [[nodiscard]] WireOffloads outward_offloads() const override { return {}; }

@@ -8,6 +8,8 @@
 namespace doorbell::wire {
 namespace {
 
+using test::Bytes;
+
 /// An outside that keeps what it is sent and has frames to give.
 class Outside final : public FarSideBase {
 public:
@@ -92,6 +94,39 @@ TEST_F(CableWithARate, WhatTheNicSendsArrivesWhenItsLastBitHas) {
     EXPECT_TRUE(outside_->sent.empty());
     run_until(end_ps + nanoseconds(10));
     EXPECT_EQ(outside_->sent.size(), 1u);
+}
+
+/// What every far side does that is the NIC's link partner.
+TEST(LinkPartner, APauseFrameHoldsBackWhatComesForItsTimeOrUntilXonAndGoesNoFurther) {
+    test::Surroundings surroundings;
+    test::KeepingNic nic;
+    Outside side(surroundings.context);
+    side.attach(nic);
+    const auto pause = [&](std::uint16_t quanta) {
+        Bytes bytes(60);
+        const Bytes head = {0x01, 0x80, 0xc2, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x08, 0, 1};
+        std::copy(head.begin(), head.end(), bytes.begin());
+        store_be16(&bytes[16], quanta);
+        side.transmit(test::make_frame(surroundings.frames, bytes), 0, 0);
+    };
+    pause(100);  // 51,200 bit times
+    EXPECT_TRUE(side.sent.empty());
+    side.give(100);
+    surroundings.timeline.advance_until(nanoseconds(51'199));
+    surroundings.turn(side);
+    EXPECT_TRUE(nic.received.empty());
+    surroundings.timeline.advance_until(nanoseconds(51'200));
+    EXPECT_EQ(nic.received.size(), 1u) << "without anybody asking";
+
+    pause(0xffff);
+    side.give(100);
+    surroundings.turn(side);
+    EXPECT_EQ(nic.received.size(), 1u);
+    pause(0);
+    surroundings.turn(side);
+    EXPECT_EQ(nic.received.size(), 2u);
+    EXPECT_EQ(test::Metrics(side)["inward.pauses"], 3u);
+    EXPECT_EQ(test::Metrics(side)["inward.lost_frames"], 0u);
 }
 
 }  // namespace

@@ -40,6 +40,8 @@ public:
 
 protected:
     void send(FramePtr frame) override;
+    /// The other end is a NIC, which obeys them itself.
+    [[nodiscard]] PauseEnds pause_ends() const override { return PauseEnds::kBeyond; }
 
 private:
     using Clock = std::chrono::steady_clock;
