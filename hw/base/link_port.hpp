@@ -40,7 +40,8 @@ public:
     virtual void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) = 0;
     /// Our PHY's offer changed (or vanished); the other end is told at once.
     virtual void advertise(const LinkAbilities& abilities) = 0;
-    /// As of now: may change from frame to frame.
+    /// As of now: may change from frame to frame. Who takes nothing when the NIC is made is not
+    /// asked again.
     [[nodiscard]] virtual WireOffloads offloads() const { return {}; }
 };
 

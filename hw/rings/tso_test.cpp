@@ -498,8 +498,7 @@ TEST(WireOffload, SegmentsOfATrainSayWhatTheyAreAndOnlyTheirTransportChecksumIsL
             p.vlan = vlan;
             p.header_bytes = ipv4 ? 54 : 74;
             p.payload_bytes = 4 * 1460 + 1;
-            RingBench bench;
-            bench.wire.takes = {true, true, false};
+            RingBench bench({}, {true, true, false});
             TxDriver driver(bench);
             bench.set(CTRL_VME, 1);
             driver.enable();
@@ -537,8 +536,7 @@ TEST(WireOffload, UdpSegmentsAreNoTrainAndAWireThatOnlyFinishesChecksumsHearsOfN
         p.tcp = tcp;
         p.header_bytes = tcp ? 54 : 42;
         p.payload_bytes = 3000;
-        RingBench bench;
-        bench.wire.takes = {true, !tcp, false};
+        RingBench bench({}, {true, !tcp, false});
         TxDriver driver(bench);
         driver.enable();
         Prng prng(6);
@@ -558,8 +556,7 @@ TEST(WireOffload, UdpSegmentsAreNoTrainAndAWireThatOnlyFinishesChecksumsHearsOfN
 
 TEST(WireOffload, AChecksumThatEndsBeforeThePacketIsDoneByTheNic) {
     for (const bool to_the_end : {false, true}) {
-        RingBench bench;
-        bench.wire.takes = {true, true, true};
+        RingBench bench({}, {true, true, true});
         TxDriver driver(bench);
         driver.enable();
         Packet p;
@@ -588,8 +585,7 @@ TEST(WireOffload, AChecksumThatEndsBeforeThePacketIsDoneByTheNic) {
 }
 
 TEST(WireOffload, OnAWireWithoutARateFramesTakeNoTimeAndKeepTheirOrder) {
-    RingBench bench;
-    bench.wire.takes.untimed = true;
+    RingBench bench({}, {false, false, true});
     bench.dma.immediate = true;
     TxDriver driver(bench);
     driver.enable();

@@ -14,6 +14,14 @@ namespace doorbell {
 
 using namespace regs::i82574l;
 
+namespace {
+
+bool takes_work(const WireOffloads& offloads) {
+    return offloads.checksums || offloads.trains || offloads.untimed;
+}
+
+}  // namespace
+
 TxEngine::TxEngine(regs::RegisterFile& registers, Timeline& timeline, DmaPort& dma,
                    CausePort& causes, StatsPort& stats, EthernetPort& wire, FramePool& frames,
                    const DeviceState& state, EventPort events, const QueueEngineParams& params)
@@ -34,6 +42,7 @@ TxEngine::TxEngine(regs::RegisterFile& registers, Timeline& timeline, DmaPort& d
       gatherer_(rings_, fifo_, frames, timeline, dma, stats, config_,
                 params.u24_tx_context_per_queue, *this),
       wake_([this] { run(); }),
+      wire_takes_work_(takes_work(wire.offloads())),
       frame_number_(params.first_frame_number) {
     install_hooks();
 }
@@ -159,6 +168,14 @@ void TxEngine::reset(std::uint32_t fifo_bytes) {
 }
 
 // --- the loop -----------------------------------------------------------------------------------
+
+/// Wires that never take anything are not asked for each frame.
+WireOffloads TxEngine::wire_offloads() const {
+    if (!wire_takes_work_) return {};
+    WireOffloads offloads = wire_.offloads();
+    if (params_.transmit_rate_mbps != 0) offloads.untimed = false;
+    return offloads;
+}
 
 bool TxEngine::wire_usable() const {
     return config_.enabled && (state_.link_up || state_.mac_loopback || state_.phy_loopback);
@@ -296,8 +313,7 @@ void TxEngine::hand_over(Picoseconds now_ps) {
         wait_for_wire(pacer_.start_ps(now_ps), now_ps)) {
         return;
     }
-    WireOffloads offloads = wire_.offloads();
-    if (params_.transmit_rate_mbps != 0) offloads.untimed = false;
+    const WireOffloads offloads = wire_offloads();
     const Picoseconds pipeline_ps =
         offloads.untimed ? 0 : params_.tx_pipeline_cycles * params_.clock_ps;
     while (!fifo_.all_sent()) {
@@ -347,7 +363,7 @@ void TxEngine::send_pause_frame(Picoseconds now_ps) {
                  static_cast<std::uint16_t>(quanta));
     frame->number = ++frame_number_;
     count_pause_sent(stats_, *frame, xoff);
-    const TransmitPacer::Slot slot = wire_.offloads().untimed
+    const TransmitPacer::Slot slot = wire_offloads().untimed
                                          ? pacer_.pass(start_ps)
                                          : pacer_.reserve(start_ps, frame->wire_bytes());
     events::pause_frame(events_, slot.start_ps, {0, frame->number},

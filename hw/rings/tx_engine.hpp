@@ -67,6 +67,7 @@ private:
     [[nodiscard]] std::uint32_t fifo_pointer(std::uint64_t total_bytes) const;
     void restart_ring(std::uint32_t queue);
     [[nodiscard]] bool wire_usable() const;
+    [[nodiscard]] WireOffloads wire_offloads() const;
     [[nodiscard]] std::array<bool, kTxQueues> may_run() const;
 
     void run();
@@ -100,6 +101,7 @@ private:
     TransmitPacer pacer_;
     Task wake_;
 
+    const bool wire_takes_work_;  ///< Some of it, some of the time.
     bool running_ = false;
     bool again_ = false;
     bool flush_ = false;

@@ -133,12 +133,22 @@ struct Simulation::System {
     }
 
     void add_link(const scenario::Link& link) {
-        NicModule* ends[2] = {&nic_at(link.ends[0]), &nic_at(link.ends[1])};
+        NicModule* ends[2] = {};
+        std::array<Timeline*, 2> timelines = {&timeline, &timeline};
+        for (std::uint32_t i = 0; i < 2; i++) {
+            if (link.ends[i].host == kOutsideHost) continue;
+            ends[i] = &nic_at(link.ends[i]);
+            timelines[i] = &ends[i]->timeline();
+        }
         links.push_back(std::make_unique<wire::Link>(
-            std::array<Timeline*, 2>{&ends[0]->timeline(), &ends[1]->timeline()}, frames,
-            EventPort(hub, hub.add_source(link.name)), link.params, options.seed,
+            timelines, frames, EventPort(hub, hub.add_source(link.name)), link.params, options.seed,
             static_cast<std::uint32_t>(links.size())));
         for (std::uint32_t i = 0; i < 2; i++) {
+            if (ends[i] == nullptr) {
+                outside = links.back().get();
+                outside_end = i;
+                continue;
+            }
             links.back()->attach(i, ends[i]->endpoint());
             ends[i]->bind(links.back()->port(i));
         }
@@ -186,7 +196,7 @@ struct Simulation::System {
 
     // --- the run ---
 
-    void simulate(RunResult& result) {
+    void start() {
         // Our hosts read the time of a timeline, never the kernel's, when a device calls them.
         clock.let_devices_run_ahead();
         clock.start();
@@ -194,6 +204,10 @@ struct Simulation::System {
             timeline.schedule(*actions[i], scenario.timeline[i].at_ps);
         }
         for (const auto& host : hosts) host->start();
+    }
+
+    void simulate(RunResult& result) {
+        start();
         Picoseconds end_ps = kNever;
         while (!clock.stopped() && clock.now_ps() < end_ps) {
             if (any_panicked()) return;
@@ -364,6 +378,8 @@ struct Simulation::System {
     std::vector<Nic> nics;
     std::uint64_t nic_count = 0;
     std::vector<std::unique_ptr<wire::Link>> links;
+    wire::Link* outside = nullptr;  ///< The link with an end that no host of ours has.
+    std::uint32_t outside_end = 0;
     std::vector<std::unique_ptr<Task>> actions;
     std::unique_ptr<RunEvidence> evidence;
 };
@@ -403,6 +419,46 @@ void Simulation::run(RunResult& result) {
     s.judge(result);
     s.verify(result);
     s.expect(result);
+}
+
+// --- led by a foreign clock
+// -----------------------------------------------------------------------
+
+std::string Simulation::start() {
+    for (const auto& host : system_->hosts) {
+        if (!host->error().empty()) return host->error();
+    }
+    system_->start();
+    return "";
+}
+
+Picoseconds Simulation::next_event_time() const {
+    return system_->clock.next_event_time();
+}
+
+void Simulation::advance_until(Picoseconds until_ps) {
+    system_->clock.advance_until(until_ps);
+}
+
+EthernetPort& Simulation::outside_port() {
+    assert(system_->outside != nullptr);
+    return system_->outside->port(system_->outside_end);
+}
+
+void Simulation::attach_outside(EthernetEndpoint& endpoint) {
+    assert(system_->outside != nullptr);
+    system_->outside->attach(system_->outside_end, endpoint);
+}
+
+std::string Simulation::panic_text() const {
+    for (const auto& host : system_->hosts) {
+        if (host->panicked()) return host->panic_text();
+    }
+    return "";
+}
+
+void Simulation::visit_metrics(MetricVisitor& visitor) const {
+    if (system_->outside != nullptr) system_->outside->visit_metrics(visitor);
 }
 
 }  // namespace doorbell::cli

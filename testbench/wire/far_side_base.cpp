@@ -38,7 +38,7 @@ LinkAbilities FarSideBase::gigabit_partner() {
 void FarSideBase::attach(EthernetEndpoint& endpoint) {
     assert(endpoint_ == nullptr && "attached twice");
     endpoint_ = &endpoint;
-    offer(gigabit_partner());
+    offer(first_offer());
 }
 
 /// The partner's offer does not depend on ours: each end resolves both for itself.
@@ -54,7 +54,7 @@ WireOffloads FarSideBase::offloads() const {
     return offloads;
 }
 
-void FarSideBase::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds) {
+void FarSideBase::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) {
     frames_outward_++;
     bytes_outward_ += frame->wire_bytes();
     if (tap_ != nullptr) tap_->frame_out(0, *frame, start_ps);
@@ -63,7 +63,7 @@ void FarSideBase::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds) {
         return;
     }
     if (!carries_damage() && !frame->fcs_good()) return count_lost_outward();
-    send(std::move(frame));
+    send(std::move(frame), start_ps, end_ps);
 }
 
 /// Whether it is a PAUSE frame. The partner's link is a gigabit one.

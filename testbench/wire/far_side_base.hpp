@@ -30,7 +30,9 @@ protected:
     ~FarSideBase() override;
 
     /// A frame leaves the NIC. Complete unless `outward_offloads` says otherwise.
-    virtual void send(FramePtr frame) = 0;
+    virtual void send(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) = 0;
+    /// What the partner offers when a NIC is attached.
+    [[nodiscard]] virtual LinkAbilities first_offer() const { return gigabit_partner(); }
     /// What the outside takes off the NIC when nobody looks on.
     [[nodiscard]] virtual WireOffloads outward_offloads() const { return {false, false, true}; }
     /// What the partner offers; `present` false takes the link down.

@@ -105,8 +105,8 @@ void PcapFarSide::attach(EthernetEndpoint& endpoint) {
     FarSideBase::attach(endpoint);
 }
 
-void PcapFarSide::send(FramePtr frame) {
-    if (writer_) writer_->frame_out(0, *frame, context_.timeline.now_ps());
+void PcapFarSide::send(FramePtr frame, Picoseconds start_ps, Picoseconds) {
+    if (writer_) writer_->frame_out(0, *frame, start_ps);
 }
 
 /// Looks for the next frame to be given; false at the end of the file.

@@ -40,7 +40,7 @@ public:
     void visit_metrics(MetricVisitor& visitor) const override;
 
 protected:
-    void send(FramePtr frame) override;
+    void send(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
     [[nodiscard]] PauseEnds pause_ends() const override { return PauseEnds::kHereAndSeen; }
     [[nodiscard]] bool carries_damage() const override { return true; }
     /// Who writes a file wants it whole; time is that of the simulation.

@@ -363,12 +363,11 @@ TEST_F(Replay, WhatTheNicSendsCanBeReplayedWithItsTimesAndItsDamage) {
     open("pcap:," + path);
     const Bytes good = test::pattern(100, 1);
     const Bytes bad = test::pattern(200, 2);
-    surroundings_.timeline.advance_until(microseconds(10));
-    side_->transmit(test::make_frame(surroundings_.frames, good), 0, 0);
-    surroundings_.timeline.advance_until(microseconds(35));
+    side_->transmit(test::make_frame(surroundings_.frames, good), microseconds(10),
+                    microseconds(11));
     FramePtr damaged = test::make_frame(surroundings_.frames, bad);
     damaged->pin_fcs(damaged->fcs() ^ 1);
-    side_->transmit(std::move(damaged), 0, 0);
+    side_->transmit(std::move(damaged), microseconds(35), microseconds(36));
     surroundings_.timeline.advance_until(microseconds(40));
     surroundings_.turn(*side_);
     side_.reset();

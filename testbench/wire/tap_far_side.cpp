@@ -200,7 +200,7 @@ WireOffloads TapFarSide::outward_offloads() const {
 
 // --- outward ------------------------------------------------------------------------------------
 
-void TapFarSide::send(FramePtr frame) {
+void TapFarSide::send(FramePtr frame, Picoseconds, Picoseconds) {
     if (frame->hints.train != 0) {
         if (train_.add(frame)) {
             if (train_.complete()) send_train();

@@ -40,7 +40,7 @@ public:
                const FarSideContext& context);
 
 protected:
-    void send(FramePtr frame) override;
+    void send(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
     [[nodiscard]] WireOffloads outward_offloads() const override;
 
 private:

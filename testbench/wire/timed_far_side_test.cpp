@@ -24,7 +24,9 @@ public:
     LinkAbilities heard;
 
 protected:
-    void send(FramePtr frame) override { sent.push_back(std::move(frame)); }
+    void send(FramePtr frame, Picoseconds, Picoseconds) override {
+        sent.push_back(std::move(frame));
+    }
 };
 
 class CableWithARate : public ::testing::Test {

@@ -240,11 +240,6 @@ void UnixFarSide::lose(const std::string& why) {
 
 // --- the link -----------------------------------------------------------------------------------
 
-void UnixFarSide::attach(EthernetEndpoint& endpoint) {
-    FarSideBase::attach(endpoint);
-    offer({});
-}
-
 void UnixFarSide::advertise(const LinkAbilities& abilities) {
     mine_ = abilities;
     announce();
@@ -259,7 +254,7 @@ void UnixFarSide::announce() {
 
 // --- outward ------------------------------------------------------------------------------------
 
-void UnixFarSide::send(FramePtr frame) {
+void UnixFarSide::send(FramePtr frame, Picoseconds, Picoseconds) {
     if (peer_ < 0) return count_lost_outward();
     if (outward_.size() - written_ > kOutwardBytes) write();
     if (outward_.size() - written_ > kOutwardBytes) return count_lost_outward();

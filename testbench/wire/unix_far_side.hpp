@@ -30,7 +30,6 @@ public:
     UnixFarSide(const UnixFarSide&) = delete;
     UnixFarSide& operator=(const UnixFarSide&) = delete;
 
-    void attach(EthernetEndpoint& endpoint) override;
     void advertise(const LinkAbilities& abilities) override;
     void before_wait(std::vector<pollfd>& watched, int& timeout_ms) override;
     void after_wait(const pollfd* ready, std::size_t count) override;
@@ -39,7 +38,9 @@ public:
     void visit_metrics(MetricVisitor& visitor) const override;
 
 protected:
-    void send(FramePtr frame) override;
+    void send(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
+    /// Nobody is there until somebody has said so.
+    [[nodiscard]] LinkAbilities first_offer() const override { return {}; }
     /// The other end is a NIC, which obeys them itself.
     [[nodiscard]] PauseEnds pause_ends() const override { return PauseEnds::kBeyond; }
 

@@ -267,7 +267,7 @@ std::string UserFarSide::description() const {
     return description_;
 }
 
-void UserFarSide::send(FramePtr frame) {
+void UserFarSide::send(FramePtr frame, Picoseconds, Picoseconds) {
     stack_->input(*frame);
 }
 

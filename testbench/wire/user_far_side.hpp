@@ -27,7 +27,7 @@ public:
     [[nodiscard]] std::string description() const override;
 
 protected:
-    void send(FramePtr frame) override;
+    void send(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override;
 
 private:
     class Stack;

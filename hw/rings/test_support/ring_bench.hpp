@@ -51,7 +51,8 @@ public:
         Picoseconds end_ps;
         FrameHints hints;
     };
-    explicit FakeWire(const Timeline& timeline) : timeline_(timeline) {}
+    explicit FakeWire(const Timeline& timeline, const WireOffloads& offloads = {})
+        : takes(offloads), timeline_(timeline) {}
 
     void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override {
         sent.push_back({bytes_of(*frame), frame->number, frame->packet, frame->fcs_good(),
@@ -60,8 +61,8 @@ public:
     void advertise(const LinkAbilities&) override {}
     [[nodiscard]] WireOffloads offloads() const override { return takes; }
 
-    std::vector<Sent> sent;
     WireOffloads takes;  ///< What it takes off the NIC.
+    std::vector<Sent> sent;
 
 private:
     const Timeline& timeline_;
@@ -124,11 +125,11 @@ public:
 /// registers over the bus, descriptors and buffers in memory.
 class RingBench {
 public:
-    explicit RingBench(const QueueEngineParams& params = {})
+    explicit RingBench(const QueueEngineParams& params = {}, const WireOffloads& takes = {})
         : dma(timeline),
           registers(regs::i82574l::kMap),
           stats(registers),
-          wire(timeline),
+          wire(timeline, takes),
           engine(registers, timeline, dma, causes, stats, wire, frames, state,
                  EventPort(hub, hub.add_source("nic")), params) {
         state.link_up = true;
