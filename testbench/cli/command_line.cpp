@@ -139,7 +139,8 @@ void add_serve(CLI::App& app, ServeOptions& serve) {
         ->check(CLI::IsMember({"wall", "fast"}).description(""))
         ->type_name("wall|fast")
         ->capture_default_str();
-    sub.add_option("--rate", serve.rate_mbps, "Limit what is sent (default: no limit)")
+    sub.add_option("--rate", serve.rate_mbps,
+                   "Rate of its cable, which then carries real segments (default: none)")
         ->type_name("MBPS")
         ->check(CLI::Range(1, 1'000'000).description(""));
     sub.add_flag("--once", serve.once, "End when the first client has gone");

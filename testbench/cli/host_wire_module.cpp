@@ -177,11 +177,16 @@ std::string read_options(const wire::WireSpec& spec, std::string& scenario, std:
     return "";
 }
 
-wire::MadeFarSide refuse(const std::string& why) {
-    return {nullptr, why};
+wire::MadeFarSide refuse(std::string why) {
+    while (!why.empty() && why.back() == '\n') why.pop_back();
+    return {nullptr, std::move(why)};
 }
 
 }  // namespace
+
+bool is_host_wire(std::string_view spec) {
+    return wire::parse_wire_spec(spec).kind == "host";
+}
 
 wire::MadeFarSide open_host_wire(std::string_view text, const ProgramPaths& paths,
                                  const wire::FarSideContext& context) {

@@ -20,6 +20,9 @@ namespace doorbell::cli {
 [[nodiscard]] wire::MadeFarSide open_host_wire(std::string_view spec, const ProgramPaths& paths,
                                                const wire::FarSideContext& context);
 
+/// Whether `spec` names one: such a server runs within SystemC.
+[[nodiscard]] bool is_host_wire(std::string_view spec);
+
 inline constexpr const char* kHostWireHelp =
     "  host:SCENARIO[,for=HOST]  the simulated hosts of a scenario; the NIC takes the place of one";
 

@@ -1,6 +1,7 @@
 #include "testbench/cli/live_capture.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 
 #include "hw/base/bits.hpp"
@@ -20,6 +21,13 @@ LiveCapture::LiveCapture(const std::filesystem::path& path) : writer_(path, "doo
     writer_.flush();
 }
 
+std::unique_ptr<wire::CaptureFile> LiveCapture::open(const std::string& path, std::string& error) {
+    auto capture = std::make_unique<LiveCapture>(path);
+    if (capture->error() == 0) return capture;
+    error = "cannot write " + path + ": " + std::strerror(capture->error());
+    return nullptr;
+}
+
 void LiveCapture::frame_out(std::uint32_t, const Frame& frame, Picoseconds start_ps) {
     write(frame, start_ps, report::CaptureDirection::kOutbound);
 }
@@ -36,10 +44,12 @@ void LiveCapture::write(const Frame& frame, Picoseconds time_ps,
                   !frame.fcs_good());
 }
 
-void LiveCapture::flush() {
-    if (writer_.frames() == flushed_) return;
-    flushed_ = writer_.frames();
-    writer_.flush();
+bool LiveCapture::flush() {
+    if (writer_.frames() != flushed_) {
+        flushed_ = writer_.frames();
+        writer_.flush();
+    }
+    return writer_.error() == 0;
 }
 
 }  // namespace doorbell::cli

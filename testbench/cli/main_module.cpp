@@ -2,6 +2,7 @@
 // lets SystemC in only in the process that runs a simulation.
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <systemc>
@@ -11,6 +12,7 @@
 #include "testbench/cli/command_line.hpp"
 #include "testbench/cli/commands.hpp"
 #include "testbench/cli/completion.hpp"
+#include "testbench/cli/host_wire_module.hpp"
 #include "testbench/cli/run_command.hpp"
 #include "testbench/cli/serve_command.hpp"
 #include "testbench/report/log.hpp"
@@ -21,11 +23,11 @@ namespace {
 
 constexpr int kUsageError = 2;
 
-const RunOptions* child_options = nullptr;
-const ProgramPaths* child_paths = nullptr;
+/// What runs within SystemC.
+std::function<int()> simulated_part;
 
 int dispatch(const CLI::App& app, const CommandLine& line, const ProgramPaths& paths) {
-    if (app.got_subcommand("serve")) return serve_command(line.serve);
+    if (app.got_subcommand("serve")) return serve_command(line.serve, paths);
     if (app.got_subcommand("inspect")) return inspect_command(line.inspect);
     if (app.got_subcommand("list")) return list_command(paths, line.list_format, line.list_names);
     if (app.got_subcommand("describe")) return describe_command(paths, line.topic, line.sets);
@@ -70,10 +72,13 @@ int run_main(int argc, char** argv) {
     const ProgramPaths paths = find_paths(argv[0]);
     const bool serves = app->got_subcommand("serve");
     log::set_level(level_of(serves ? line.serve.verbosity : line.run.verbosity));
-    if (!line.run.is_child) return dispatch(*app, line, paths);
-
-    child_options = &line.run;
-    child_paths = &paths;
+    if (line.run.is_child) {
+        simulated_part = [&] { return child_run(line.run, paths); };
+    } else if (serves && is_host_wire(line.serve.wire)) {
+        simulated_part = [&] { return serve_command(line.serve, paths); };
+    } else {
+        return dispatch(*app, line, paths);
+    }
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
     return sc_core::sc_elab_and_sim(argc, argv);
 }
@@ -83,7 +88,7 @@ int run_main(int argc, char** argv) {
 
 // Called by sc_elab_and_sim.
 int sc_main(int, char**) {
-    return doorbell::cli::child_run(*doorbell::cli::child_options, *doorbell::cli::child_paths);
+    return doorbell::cli::simulated_part();
 }
 
 int main(int argc, char** argv) {

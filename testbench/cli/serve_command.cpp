@@ -189,14 +189,15 @@ bool open_sockets(const ServeOptions& options, Served& served) {
     return true;
 }
 
-bool build(const ServeOptions& options, Served& served) {
+bool build(const ServeOptions& options, const ProgramPaths& paths, Served& served) {
     NicParams params;
     params = plugin::NicDevice::served(params, options.rate_mbps);
     std::vector<std::uint8_t> rom;
     if (!set_params(options, params) || !read_rom(options, rom)) return false;
     const auto say = [](const std::string& line) { log::info("wire: {}", line); };
     wire::MadeFarSide made =
-        open_wire(options.wire, {served.model.timeline(), served.frames, EventPort{}, say});
+        open_wire(options.wire, options.rate_mbps, paths,
+                  {served.model.timeline(), served.frames, EventPort{}, say, LiveCapture::open});
     if (made.far_side == nullptr) return fail("--wire: " + made.error);
     served.far_side = std::move(made.far_side);
     if (!options.capture.empty()) {
@@ -261,9 +262,9 @@ int serve(const ServeOptions& options, Served& served) {
 
 }  // namespace
 
-int serve_command(const ServeOptions& options) {
+int serve_command(const ServeOptions& options, const ProgramPaths& paths) {
     Served served;
-    if (!build(options, served)) return kUsageError;
+    if (!build(options, paths, served)) return kUsageError;
     return serve(options, served);
 }
 

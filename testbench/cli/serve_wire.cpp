@@ -1,6 +1,8 @@
 #include "testbench/cli/serve_wire.hpp"
 
+#include "testbench/cli/host_wire_module.hpp"
 #include "testbench/wire/far_side_base.hpp"
+#include "testbench/wire/timed_far_side.hpp"
 
 namespace doorbell::cli {
 namespace {
@@ -42,19 +44,35 @@ private:
     std::uint64_t bytes_ = 0;
 };
 
+std::string own_help() {
+    return std::string(
+               "  none                      no cable\n"
+               "  sink                      a partner that swallows every frame\n") +
+           kHostWireHelp;
+}
+
 }  // namespace
 
-wire::MadeFarSide open_wire(const std::string& spec, const wire::FarSideContext& context) {
+wire::MadeFarSide open_wire(const std::string& spec, std::uint32_t rate_mbps,
+                            const ProgramPaths& paths, const wire::FarSideContext& context) {
     if (spec == "none" || spec == "sink") {
         return {std::make_unique<SilentWire>(spec == "sink"), ""};
     }
-    return wire::make_far_side(spec, context);
+    // A scenario says itself what its cables carry.
+    if (is_host_wire(spec)) return open_host_wire(spec, paths, context);
+    if (!wire::is_far_side(spec)) {
+        return {nullptr, "there is no wire '" + spec + "'; wires:\n" + wire_help()};
+    }
+    wire::MadeFarSide made = wire::make_far_side(spec, context);
+    if (made.far_side != nullptr && rate_mbps != 0) {
+        made.far_side =
+            std::make_unique<wire::TimedFarSide>(std::move(made.far_side), rate_mbps, context);
+    }
+    return made;
 }
 
 std::string wire_help() {
-    return "  none                      no cable\n"
-           "  sink                      a partner that swallows every frame\n" +
-           wire::far_side_help();
+    return own_help() + "\n" + wire::far_side_help();
 }
 
 }  // namespace doorbell::cli

@@ -1,5 +1,7 @@
 #include "testbench/wire/far_side_factory.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "testbench/wire/pcap_far_side.hpp"
@@ -82,6 +84,12 @@ MadeFarSide make_far_side(std::string_view text, const FarSideContext& context) 
         if (spec.kind == kind.name) return kind.make(spec, context);
     }
     return {nullptr, "there is no wire '" + std::string(text) + "'; wires:\n" + far_side_help()};
+}
+
+bool is_far_side(std::string_view text) {
+    const WireSpec spec = parse_wire_spec(text);
+    return std::any_of(std::begin(kKinds), std::end(kKinds),
+                       [&](const Kind& kind) { return spec.kind == kind.name; });
 }
 
 std::string far_side_help() {

@@ -5,15 +5,29 @@
 
 namespace doorbell::wire {
 
-TimedFarSide::TimedFarSide(std::unique_ptr<FarSide> outside, const LinkParams& cable,
+namespace {
+
+constexpr std::uint64_t kByteAtOneMbps_ps = 8'000'000;
+
+/// The sender's clock has whole picoseconds a byte, so it may be a little faster than its rate.
+LinkParams cable_for(std::uint32_t rate_mbps) {
+    LinkParams cable;
+    cable.rate_mbps = rate_mbps;
+    if (kByteAtOneMbps_ps % rate_mbps != 0) cable.rate_mbps++;
+    return cable;
+}
+
+}  // namespace
+
+TimedFarSide::TimedFarSide(std::unique_ptr<FarSide> outside, std::uint32_t rate_mbps,
                            const FarSideContext& context)
     : context_(context),
-      byte_ps_((8'000'000 + cable.rate_mbps - 1) / cable.rate_mbps),
-      rate_mbps_(cable.rate_mbps),
+      byte_ps_((kByteAtOneMbps_ps + rate_mbps - 1) / rate_mbps),
+      rate_mbps_(rate_mbps),
       outside_(std::move(outside)),
       outer_end_(*this),
       entrance_(*this),
-      cable_(context.timeline, context.frames, context.events, cable, 1, 0) {
+      cable_(context.timeline, context.frames, context.events, cable_for(rate_mbps), 1, 0) {
     cable_.attach(1, outer_end_);
 }
 

@@ -13,7 +13,7 @@ namespace doorbell::wire {
 /// as the decorators of a wire are around a wire.
 class TimedFarSide final : public FarSide {
 public:
-    TimedFarSide(std::unique_ptr<FarSide> outside, const LinkParams& cable,
+    TimedFarSide(std::unique_ptr<FarSide> outside, std::uint32_t rate_mbps,
                  const FarSideContext& context);
     ~TimedFarSide() override;
 

@@ -32,11 +32,10 @@ protected:
 class CableWithARate : public ::testing::Test {
 protected:
     void open(std::uint32_t rate_mbps) {
-        LinkParams cable;
-        cable.rate_mbps = rate_mbps;
         auto outside = std::make_unique<Outside>(surroundings_.context);
         outside_ = outside.get();
-        side_ = std::make_unique<TimedFarSide>(std::move(outside), cable, surroundings_.context);
+        side_ =
+            std::make_unique<TimedFarSide>(std::move(outside), rate_mbps, surroundings_.context);
         side_->attach(nic_);
     }
     void run_until(Picoseconds time_ps) {
