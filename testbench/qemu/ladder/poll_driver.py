@@ -12,8 +12,10 @@ RECIPE = Recipe("dpdk", ["bookworm"], ["dpdk-dev", "librte-net-e1000-23", "librt
                                        "librte-mempool-ring23"])
 # Loaded at run time, so that nobody needs them by name.
 PLUGINS = ("librte_bus_pci", "librte_mempool_ring", "librte_net_e1000")
+ABI = 23
 MAC = "02:00:00:82:57:77"  # of the far side, as far as testpmd is told
 PREPARE = """
+    chmod 755 /  # plug-ins below a folder that all may write are refused
     echo 96 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
     mount -t hugetlbfs none /dev/hugepages
     modprobe uio_pci_generic
@@ -49,12 +51,13 @@ def with_dpdk(row):
     if program is None:
         raise Problem(f"no package of {tree.path} brings dpdk-testpmd")
     libraries = tree.path / "usr/lib/x86_64-linux-gnu"
-    files = [next(iter(sorted(libraries.rglob(f"{name}.so.*"))), None) for name in PLUGINS]
+    files = [next(iter(sorted(libraries.glob(f"{name}.so.{ABI}"))), None) for name in PLUGINS]
     if None in files:
         raise Problem(f"{tree.path} lacks one of {', '.join(PLUGINS)}")
     copy(program, "usr/bin/dpdk-testpmd")
     for file in files:
-        copy(file, f"usr/lib/pmds/{file.name}")
+        # Where others that need it find it too: loaded twice it would not know itself.
+        copy(file, f"usr/lib/x86_64-linux-gnu/{file.name}")
     for file in (program, *files):
         for library in tree.libraries(file):
             copy(library, f"usr/lib/x86_64-linux-gnu/{library.name}")
@@ -64,24 +67,26 @@ def with_dpdk(row):
 
 
 def start(guest, mode, queues, options=""):
-    """testpmd runs until its input ends; it then prints its counters."""
+    """testpmd runs, interactive, with a pipe as its terminal."""
+    plugins = " ".join(f"-d /usr/lib/x86_64-linux-gnu/{name}.so.{ABI}" for name in PLUGINS)
     guest.out(f"""
         rm -f /run/go /run/testpmd.log && mkfifo /run/go
         {{
             # Open both ways: it neither waits for the other end nor ends with it.
             exec 9<>/run/go
-            dpdk-testpmd -l 0-1 --iova-mode=pa --in-memory -d /usr/lib/pmds -a 0000:01:00.0 \\
+            dpdk-testpmd -l 0-1 --iova-mode=pa --in-memory {plugins} -a 0000:01:00.0 \\
                 --log-level=lib.eal:5 -- --interactive --forward-mode={mode} --rxq={queues} \\
                 --txq={queues} --total-num-mbufs=4096 {options} <&9
         }} >/run/testpmd.log 2>&1 &
         echo start >/run/go""")
-    if not guest.wait_for("grep -q 'packet forwarding' /run/testpmd.log", 40):
+    if not guest.wait_for("grep -q 'packet forwarding - ports=1' /run/testpmd.log", 40):
         raise Problem("testpmd did not start:\n" + guest.run("tail -30 /run/testpmd.log").out)
 
 
 def stop(row, guest, name):
     """Its counters: packets received, packets sent."""
     guest.run("""
+        pidof dpdk-testpmd >/dev/null || exit 1
         printf 'stop\\nshow port stats 0\\nshow port info 0\\nquit\\n' >/run/go
         for n in $(seq 100); do pidof dpdk-testpmd >/dev/null || break; usleep 100000; done
         pidof dpdk-testpmd && kill $(pidof dpdk-testpmd)""", 60)
@@ -105,12 +110,12 @@ def transmits(row, guest, queues):
     name = f"txonly, {queues} queue{'s' * (queues > 1)}"
     before = tap_packets(row, "rx")
     start(guest, "txonly", queues)
-    began = time.monotonic()
+    first, began = tap_packets(row, "rx"), time.monotonic()
     time.sleep(3)
-    seconds = time.monotonic() - began
+    rate = (tap_packets(row, "rx") - first) / (time.monotonic() - began)
     counted = stop(row, guest, name)
     arrived = tap_packets(row, "rx") - before
-    row.note(f"{name}: about {arrived / seconds / 1000:.0f} kpps")
+    row.note(f"{name}: {rate / 1000:.0f} kpps")
     row.check(f"{name}: packets leave, and all of them arrive at the TAP",
               counted.get("TX-packets", 0) > 10000
               and abs(arrived - counted["TX-packets"]) <= 64, f"{counted}, arrived {arrived}")
