@@ -104,6 +104,8 @@ public:
         Picoseconds end_ps;
         bool fcs_good;
     };
+    explicit FarEnd(const WireOffloads& offloads = {}) : takes(offloads) {}
+
     void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override {
         heard.push_back({{frame->data(), frame->data() + frame->size_bytes()},
                          start_ps,

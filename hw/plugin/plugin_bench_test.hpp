@@ -127,9 +127,7 @@ public:
                  log),
           time(model, clock, Pace::kWall),
           server(device, time, clock, log),
-          client([this] { server.turn(0); }) {
-        wire.takes.untimed = true;
-    }
+          client([this] { server.turn(0); }) {}
 
     static NicParams quick() {
         NicParams params;
@@ -274,7 +272,7 @@ public:
     KeptLog log;
     FramePool frames;
     NicClock model;
-    nic_test::FarEnd wire;
+    nic_test::FarEnd wire{{false, false, true}};
     SharedFile ram{kRamBytes};
     NicDevice device;
     ModelTime time;
