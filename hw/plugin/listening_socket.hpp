@@ -1,12 +1,16 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "hw/plugin/client_channel.hpp"
 
 namespace doorbell::plugin {
 
-/// A Unix socket that waits for clients under a path of the file system, which goes with it.
+/// A Unix socket that waits for clients under a path of the file system, which goes with it (unless
+/// somebody has put another file in its place). Whoever sees the path can connect: there is no
+/// moment in which it is there and nobody listens.
 class ListeningSocket {
 public:
     ListeningSocket() = default;
@@ -27,6 +31,8 @@ public:
 private:
     Descriptor socket_;
     std::string path_;
+    dev_t device_ = 0;  ///< Of the file, by which it is known to be ours.
+    ino_t inode_ = 0;
 };
 
 }  // namespace doorbell::plugin

@@ -7,9 +7,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace doorbell::plugin {
 namespace {
@@ -68,6 +73,58 @@ TEST_F(Socket, that_nobody_listens_at_any_more_is_replaced) {
     const ListeningSocket socket = ListeningSocket::open_at(path(), why);
     EXPECT_TRUE(socket.open()) << why;
     EXPECT_TRUE(connects(path()));
+}
+
+TEST_F(Socket, can_be_connected_to_as_soon_as_its_path_is_seen) {
+    constexpr int kTimes = 300;
+    std::atomic<int> refused{0};
+    std::atomic<int> current{0};
+    std::thread watcher([&] {
+        for (int seen = 0; seen < kTimes; seen++) {
+            sockaddr_un address{};
+            address.sun_family = AF_UNIX;
+            const std::string where = path() + std::to_string(seen);
+            std::memcpy(address.sun_path, where.c_str(), where.size());
+            const Descriptor client(::socket(AF_UNIX, SOCK_STREAM, 0));
+            while (current <= seen) std::this_thread::yield();
+            while (connect(client.number(), reinterpret_cast<const sockaddr*>(&address),
+                           sizeof address) != 0) {
+                if (errno == ENOENT) continue;
+                refused++;
+                break;
+            }
+        }
+    });
+    std::vector<ListeningSocket> all;
+    for (int i = 0; i < kTimes; i++) {
+        current = i + 1;
+        all.push_back(ListeningSocket::open_at(path() + std::to_string(i), why));
+        EXPECT_TRUE(all.back().open()) << why;
+    }
+    watcher.join();
+    EXPECT_EQ(refused, 0);
+    all.clear();
+    EXPECT_EQ(rmdir(folder), 0) << "nothing is left behind";
+    EXPECT_EQ(mkdir(folder, 0700), 0);
+}
+
+TEST_F(Socket, leaves_the_file_of_somebody_who_took_its_place) {
+    {
+        ListeningSocket first = ListeningSocket::open_at(path(), why);
+        ASSERT_TRUE(first.open());
+        unlink(path().c_str());
+        const ListeningSocket second = ListeningSocket::open_at(path(), why);
+        ASSERT_TRUE(second.open());
+        {
+            ListeningSocket moved;
+            moved = ListeningSocket::open_at(path() + "x", why);
+            EXPECT_TRUE(connects(path() + "x"));
+        }
+        EXPECT_NE(access((path() + "x").c_str(), F_OK), 0);
+        first = ListeningSocket();
+        EXPECT_TRUE(connects(path()));
+    }
+    EXPECT_NE(access(path().c_str(), F_OK), 0);
 }
 
 TEST_F(Socket, does_not_replace_a_file) {

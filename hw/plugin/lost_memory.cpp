@@ -33,6 +33,10 @@ void on_bus_error(int number, siginfo_t* info, void* context) {
                                    ~std::uint64_t{vfio_user::kPageBytes - 1};
         void* zeros = mmap(range.bytes + from, range.size_bytes - from, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+        if (zeros == MAP_FAILED) {  // Huge pages are not replaced in part.
+            zeros = mmap(range.bytes, range.size_bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+        }
         if (zeros == MAP_FAILED) break;
         lost = 1;
         return;

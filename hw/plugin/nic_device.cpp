@@ -61,6 +61,7 @@ NicDevice::NicDevice(Timeline& timeline, EthernetPort& wire, FramePool& frames, 
 
 void NicDevice::power_on() {
     memory_.clear();
+    (void)memory_.memory_vanished();  // The one who lost it has gone.
     interrupts_.release_all();
     rom_bar_ = 0;
     failures_told_ = 0;

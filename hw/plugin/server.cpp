@@ -1,7 +1,5 @@
 #include "hw/plugin/server.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
@@ -58,6 +56,8 @@ void Server::turn(int limit_ms) {
     if (end_of_turn_) end_of_turn_();
     time_.settle();
     time_.turn_over();
+    // What the model has sent since then does not wait for the next turn, which may be far away.
+    if (end_of_turn_) end_of_turn_();
     if (session_ != nullptr) session_->finish_turn();
 }
 
@@ -69,7 +69,9 @@ void Server::collect(int& timeout_ms) {
         watched_.push_back({session_->number(), session_->events(), 0});
         if (session_->state() == Session::State::kClosing) shorten(timeout_ms, kClosingLook_ms);
     }
-    if (listener_.open()) {
+    // While one is being seen off, the next waits in the socket's queue.
+    const bool closing = session_ != nullptr && session_->state() == Session::State::kClosing;
+    if (listener_.open() && !closing) {
         listener_entry_ = watched_.size();
         watched_.push_back({listener_.number(), POLLIN, 0});
     }
@@ -87,32 +89,12 @@ void Server::wait(int timeout_ms) {
     if (timeout_ms >= 0 && (wait_ns < 0 || timeout_ms * kMillisecond_ns < wait_ns)) {
         wait_ns = timeout_ms * kMillisecond_ns;
     }
-    if (busy_poll_ns_ > 0 && watch_busily(wait_ns)) return;
     timespec limit{wait_ns / kSecond_ns, wait_ns % kSecond_ns};
     const int ready =
         ppoll(watched_.data(), watched_.size(), wait_ns < 0 ? nullptr : &limit, nullptr);
-    if (ready > 0) active_ns_ = clock_.now_ns();
     if (ready >= 0) return;
     // EINTR, or no memory for a moment: nothing is ready, the next turn asks again.
     for (pollfd& entry : watched_) entry.revents = 0;
-}
-
-/// Whether something came while it did not sleep.
-bool Server::watch_busily(std::int64_t wait_ns) {
-    std::uint64_t until_ns = active_ns_ + busy_poll_ns_;
-    std::uint64_t now_ns = clock_.now_ns();
-    if (wait_ns >= 0) {
-        until_ns = std::min(until_ns, now_ns + static_cast<std::uint64_t>(wait_ns));
-    }
-    for (; now_ns < until_ns; now_ns = clock_.now_ns()) {
-        constexpr timespec kNoWait{0, 0};
-        if (ppoll(watched_.data(), watched_.size(), &kNoWait, nullptr) > 0) {
-            active_ns_ = now_ns;
-            return true;
-        }
-        sched_yield();  // Who we wait for may have only this processor.
-    }
-    return false;
 }
 
 void Server::serve_client() {
@@ -120,14 +102,18 @@ void Server::serve_client() {
     const short happened = watched_[session_entry_].revents;
     if (happened != 0) {
         session_->ready(happened);
-        // A guest that reads stands still. Interrupts alone can wait for the end of the turn: what
-        // the far side answers at once comes with them, and wakes the client once.
-        if (session_->owes_replies()) session_->finish_turn();
+        session_->finish_turn();
     }
     if (session_->over()) end_session();
 }
 
 void Server::accept_client() {
+    if (session_ != nullptr && session_->silent()) {
+        session_->break_off("it has said nothing for 5 s and another one waits");
+        if (session_->over()) end_session();
+    }
+    // One that has gone may have left messages behind; they come first, and the next one waits.
+    if (session_ != nullptr && session_->leaving()) return;
     Descriptor client = listener_.accept();
     if (client.open()) adopt(std::move(client));
 }

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/un.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "hw/plugin/plugin_bench_test.hpp"
 
@@ -270,22 +272,6 @@ TEST_F(Frames, a_message_may_arrive_byte_by_byte) {
     EXPECT_EQ(reply->header.id, 9);
 }
 
-TEST_F(Frames, the_server_looks_on_for_a_while_after_a_message_and_not_when_all_is_quiet) {
-    bench.clock.step_ns(1000);
-    const auto looks_of_a_turn = [&] {
-        (void)bench.clock.take_looks();
-        bench.server.turn(1);
-        return bench.clock.take_looks();
-    };
-    const std::uint64_t asleep = looks_of_a_turn();
-    bench.server.busy_poll(100'000);
-    bench.clock.advance_ns(1'000'000);
-    EXPECT_LE(looks_of_a_turn(), asleep + 2) << "long quiet";
-    bench.write(r::TDT, 0);
-    EXPECT_GT(looks_of_a_turn(), asleep + 80) << "100 us in steps of one";
-    EXPECT_LE(looks_of_a_turn(), asleep + 2) << "quiet again";
-}
-
 // --- interrupts
 // -----------------------------------------------------------------------------------
 
@@ -341,26 +327,6 @@ TEST_F(Interrupts, several_frames_of_one_turn_are_one_event) {
     for (std::uint32_t i = 0; i < 8; i++) bench.put_frame(i, 100, 1);
     bench.write(r::TDT, 8);
     EXPECT_EQ(vectors[2].take(), 1u);
-}
-
-TEST_F(Interrupts, what_comes_in_at_the_end_of_a_turn_is_told_with_what_went_out_in_it) {
-    use_msix();
-    std::uint64_t told_before = 0;
-    bench.server.at_end_of_turn([&] {
-        if (bench.wire.heard.empty()) return;
-        told_before += vectors[2].take();
-        bench.wire.heard.clear();
-        FramePtr answer = bench.frames.take();
-        answer->resize(100);
-        std::memset(answer->data(), 1, 100);
-        const Picoseconds now_ps = bench.model.timeline().now_ps();
-        bench.device.nic().receive(std::move(answer), now_ps, now_ps);
-    });
-    bench.send_frame(0, 100, 1);
-    EXPECT_EQ(told_before, 0u) << "the client would wake twice";
-    EXPECT_EQ(vectors[2].take(), 1u);
-    EXPECT_EQ(vectors[0].take(), 1u);
-    bench.server.at_end_of_turn({});
 }
 
 TEST_F(Interrupts, msi_is_one_event_for_all_causes) {
@@ -620,6 +586,31 @@ TEST_F(Frames, memory_that_the_client_takes_away_ends_the_client_and_not_the_ser
     ASSERT_EQ(ftruncate(bench.ram.number(), PluginBench::kRamBytes), 0);
 }
 
+TEST_F(Frames, memory_that_is_lost_while_the_client_says_nothing_ends_it_too) {
+    ASSERT_EQ(ftruncate(bench.ram.number(), 0x1000), 0);
+    bench.arrive(200, 0x3C);
+    EXPECT_TRUE(bench.log.says("shorter"));
+    EXPECT_TRUE(bench.client.closed());
+    ASSERT_EQ(ftruncate(bench.ram.number(), PluginBench::kRamBytes), 0);
+}
+
+TEST_F(Frames, the_next_client_does_not_answer_for_memory_that_the_one_before_took_away) {
+    ASSERT_EQ(ftruncate(bench.ram.number(), 0x1000), 0);
+    FramePtr frame = bench.frames.take();
+    frame->resize(200);
+    const Picoseconds now_ps = bench.model.timeline().now_ps();
+    bench.device.nic().receive(std::move(frame), now_ps, now_ps);
+    bench.client.hang_up();
+    bench.server.turn(0);
+    ASSERT_EQ(bench.server.session(), nullptr);
+    EXPECT_FALSE(bench.log.says("shorter")) << "nobody is there to be told";
+    ASSERT_EQ(ftruncate(bench.ram.number(), PluginBench::kRamBytes), 0);
+    bench.open();
+    bench.enable();
+    EXPECT_NE(bench.read(r::STATUS), 0xFFFF'FFFFu);
+    EXPECT_FALSE(bench.log.says("shorter"));
+}
+
 // --- reset, disconnect
 // ----------------------------------------------------------------------------
 
@@ -705,6 +696,132 @@ TEST(Disconnect, a_client_that_does_not_close_its_end_is_left_after_a_second) {
     bench.server.turn(0);
     bench.server.turn(0);
     EXPECT_EQ(bench.server.session(), nullptr);
+}
+
+TEST(Turn, what_the_model_does_last_is_flushed_in_the_same_turn) {
+    PluginBench bench;
+    int sent = 0;
+    int flushed = 0;
+    Task send{[&] { sent++; }};
+    bench.server.at_end_of_turn([&] {
+        if (sent == 0) {
+            bench.model.timeline().schedule(send, bench.model.timeline().now_ps());
+        }
+        flushed = sent;
+    });
+    bench.server.turn(0);
+    EXPECT_EQ(sent, 1);
+    EXPECT_EQ(flushed, 1) << "the next turn may be far away";
+}
+
+/// A server with a socket in the file system, where clients queue up.
+class AtItsSocket : public ::testing::Test {
+protected:
+    AtItsSocket() {
+        EXPECT_NE(mkdtemp(folder), nullptr);
+        std::string why;
+        ListeningSocket socket = ListeningSocket::open_at(path(), why);
+        EXPECT_TRUE(socket.open()) << why;
+        bench.server.listen(std::move(socket));
+    }
+    ~AtItsSocket() override {
+        bench.server.stop_listening();
+        rmdir(folder);
+    }
+    [[nodiscard]] std::string path() const { return std::string(folder) + "/nic"; }
+    [[nodiscard]] Descriptor dial() const {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path().c_str(), path().size());
+        Descriptor client(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        EXPECT_EQ(
+            connect(client.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+            0);
+        return client;
+    }
+    /// Whether a VERSION is answered within some turns.
+    [[nodiscard]] bool greeted(const Descriptor& client) {
+        const auto version =
+            Client::message(vu::Command::kVersion, 1, Bytes().u16(0).u16(0).u8(0).bytes);
+        if (send_with_files(client.number(), version, {}) < 0) return false;
+        for (int i = 0; i < 8; i++) {
+            bench.server.turn(0);
+            std::uint8_t reply[1024];
+            const ssize_t size = recv(client.number(), reply, sizeof reply, MSG_DONTWAIT);
+            if (size == 0) return false;
+            if (size > 0) return (vu::Header::load(reply).flags & vu::kError) == 0;
+        }
+        return false;
+    }
+    static void post_write(const Descriptor& client) {
+        const auto write = Client::message(vu::Command::kRegionWrite, 2,
+                                           Bytes().access(0, 0x28, 4).u32(1).bytes, vu::kNoReply);
+        EXPECT_GT(send_with_files(client.number(), write, {}), 0);
+    }
+    PluginBench bench;
+    char folder[32] = "/tmp/doorbell_XXXXXX";
+};
+
+TEST_F(AtItsSocket, a_client_is_not_turned_away_for_one_who_left_messages_behind) {
+    Descriptor first = dial();
+    ASSERT_TRUE(greeted(first));
+    for (int i = 0; i < 3; i++) {
+        post_write(first);
+        first.close();
+        Descriptor next = dial();
+        EXPECT_TRUE(greeted(next)) << "both came within one turn of the server";
+        first = std::move(next);
+    }
+    EXPECT_FALSE(bench.log.says("turned away"));
+    EXPECT_EQ(bench.server.clients_served(), 4u);
+}
+
+TEST_F(AtItsSocket, a_client_waits_while_the_one_before_is_seen_off) {
+    const Descriptor first = dial();
+    ASSERT_TRUE(greeted(first));
+    bench.server.disconnect();
+    const Descriptor next = dial();
+    bench.server.turn(0);
+    EXPECT_EQ(bench.server.clients_served(), 1u);
+    bench.clock.advance_ns(1'100'000'000);
+    EXPECT_TRUE(greeted(next));
+    EXPECT_FALSE(bench.log.says("turned away"));
+}
+
+TEST_F(AtItsSocket, one_who_says_nothing_keeps_nobody_out_for_more_than_five_seconds) {
+    const Descriptor silent = dial();
+    bench.server.turn(0);
+    bench.clock.advance_ns(4'900'000'000);
+    EXPECT_FALSE(greeted(dial())) << "it may still be starting";
+    EXPECT_TRUE(bench.log.says("turned away"));
+    bench.clock.advance_ns(200'000'000);
+    const Descriptor next = dial();
+    bench.server.turn(0);
+    EXPECT_TRUE(bench.log.says("has said nothing for 5 s"));
+    bench.clock.advance_ns(1'100'000'000);
+    EXPECT_TRUE(greeted(next));
+}
+
+TEST_F(AtItsSocket, one_who_is_served_is_not_put_out_however_long_it_is_silent) {
+    const Descriptor first = dial();
+    ASSERT_TRUE(greeted(first));
+    const std::uint8_t half_a_message[8] = {};
+    ASSERT_EQ(send(first.number(), half_a_message, sizeof half_a_message, 0), 8);
+    bench.server.turn(0);
+    bench.clock.advance_ns(60'000'000'000);
+    EXPECT_FALSE(greeted(dial()));
+    EXPECT_NE(bench.server.session()->state(), Session::State::kClosing);
+    EXPECT_EQ(bench.server.clients_served(), 1u);
+}
+
+TEST_F(AtItsSocket, the_path_goes_when_it_listens_no_more_and_who_waits_there_is_not_served) {
+    const Descriptor waiting = dial();
+    bench.server.stop_listening();
+    EXPECT_NE(access(path().c_str(), F_OK), 0);
+    bench.server.turn(0);
+    EXPECT_EQ(bench.server.session(), nullptr);
+    char byte = 0;
+    EXPECT_LE(recv(waiting.number(), &byte, 1, 0), 0);
 }
 
 // --- messages that are wrong
@@ -962,6 +1079,53 @@ TEST(Malformed, a_client_that_sends_and_never_reads_is_not_read_from_and_memory_
         bench.server.turn(0);
     }
     EXPECT_EQ(replies, sent);
+}
+
+TEST(Malformed, short_questions_with_long_answers_in_one_receive_do_not_pile_up_answers) {
+    PluginBench bench;
+    bench.open();
+    constexpr std::uint16_t kQuestions = 2000;
+    std::vector<std::uint8_t> all;
+    for (std::uint16_t i = 0; i < kQuestions; i++) {
+        const auto message =
+            Client::message(vu::Command::kRegionRead, i, PluginBench::access(7, 0, 4096));
+        all.insert(all.end(), message.begin(), message.end());
+    }
+    bench.client.send_bytes(all);
+    const std::uint64_t before = bench.server.session()->counters().messages;
+    bench.server.turn(0);
+    EXPECT_LT(bench.server.session()->counters().messages - before, 400u)
+        << "what the socket takes and 64 KiB";
+    for (int i = 0; i < 100; i++) bench.server.turn(0);
+    EXPECT_LT(bench.server.session()->counters().messages - before, 400u);
+    EXPECT_EQ(bench.server.session()->events() & POLLIN, 0);
+    std::uint16_t replies = 0;
+    for (int i = 0; i < 20'000 && replies < kQuestions; i++) {
+        while (const auto reply = bench.client.take_reply()) {
+            ASSERT_EQ(reply->header.id, replies++) << "in their order";
+            ASSERT_EQ(reply->payload.size(), 16u + 4096);
+        }
+        bench.server.turn(0);
+    }
+    EXPECT_EQ(replies, kQuestions);
+    EXPECT_EQ(bench.read_dword(vu::kConfigRegion, 0), 0x10D3'8086u);
+}
+
+TEST(Malformed, one_who_never_reads_its_answers_and_goes_is_gone) {
+    PluginBench bench;
+    bench.open();
+    std::vector<std::uint8_t> all;
+    for (std::uint16_t i = 0; i < 500; i++) {
+        const auto message =
+            Client::message(vu::Command::kRegionRead, i, PluginBench::access(7, 0, 4096));
+        all.insert(all.end(), message.begin(), message.end());
+    }
+    bench.client.send_bytes(all);
+    bench.server.turn(0);
+    ASSERT_NE(bench.server.session(), nullptr);
+    bench.client.hang_up();
+    for (int i = 0; i < 4; i++) bench.server.turn(0);
+    EXPECT_EQ(bench.server.session(), nullptr);
 }
 
 TEST(Malformed, noise_ends_in_errors_or_a_closed_connection_and_the_next_client_is_served) {

@@ -64,6 +64,7 @@ Session::Session(Descriptor socket, NicDevice& device, ModelTime& time, const Ho
       clock_(clock),
       plain_log_(log),
       log_(log, clock),
+      began_ns_(clock.now_ns()),
       peer_(peer_of(channel_.number())) {}
 
 // --- the socket
@@ -72,7 +73,7 @@ Session::Session(Descriptor socket, NicDevice& device, ModelTime& time, const Ho
 short Session::events() const {
     short events = 0;
     if (state_ == State::kClosing || !channel_.congested()) events |= POLLIN;
-    if (state_ != State::kClosing && channel_.unsent()) events |= POLLOUT;
+    if (state_ != State::kClosing && (channel_.unsent() || untaken_)) events |= POLLOUT;
     return events;
 }
 
@@ -88,6 +89,10 @@ void Session::ready(short happened) {
         if ((happened & (POLLHUP | POLLERR)) != 0) gone();
         return;
     }
+    if (untaken_) {
+        work();
+        if (untaken_ || state_ == State::kClosing || state_ == State::kGone) return;
+    }
     if ((happened & (POLLIN | POLLHUP | POLLERR)) == 0) return;
     switch (channel_.receive()) {
         case ClientChannel::Received::kNothing:
@@ -98,17 +103,25 @@ void Session::ready(short happened) {
             break;
     }
     counters_.receives++;
+    work();
+}
+
+void Session::work() {
     time_.settle();
     take_messages();
     time_.settle();
-    if (device_.memory().memory_vanished()) {
-        break_off("it made its memory's file shorter while the device was using it");
-    }
 }
 
 void Session::take_messages() {
     Message message;
+    untaken_ = false;
     while (state_ == State::kGreeting || state_ == State::kOpen) {
+        // A short question may have a long answer: one receive brings thousands of them.
+        if (channel_.congested() && !channel_.flush()) return gone();
+        if (channel_.congested()) {
+            untaken_ = true;
+            return;
+        }
         switch (channel_.next(message)) {
             case ClientChannel::Next::kNone:
                 return;
@@ -124,6 +137,7 @@ void Session::take_messages() {
 
 void Session::finish_turn() {
     device_.interrupts().deliver();
+    look_for_lost_memory();
     if ((state_ == State::kGreeting || state_ == State::kOpen) && channel_.unsent() &&
         !channel_.flush()) {
         gone();
@@ -136,6 +150,17 @@ void Session::close() {
     channel_.shut_down();
     closing_since_ns_ = clock_.now_ns();
     state_ = channel_.drained() ? State::kGone : State::kClosing;
+}
+
+void Session::look_for_lost_memory() {
+    if (state_ != State::kOpen || !device_.memory().memory_vanished()) return;
+    break_off("it made its memory's file shorter while the device was using it");
+}
+
+bool Session::leaving() const {
+    if (state_ == State::kClosing || state_ == State::kGone) return true;
+    pollfd peer{channel_.number(), 0, 0};
+    return poll(&peer, 1, 0) > 0 && (peer.revents & POLLHUP) != 0;
 }
 
 void Session::break_off(const std::string& why) {

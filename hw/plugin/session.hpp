@@ -57,10 +57,17 @@ public:
     void ready(short happened);
     /// The model may have worked since: interrupts go out, and replies that waited for room.
     void finish_turn();
-    /// Replies that `finish_turn` sends.
-    [[nodiscard]] bool owes_replies() const { return channel_.unsent(); }
     /// Ends the session from our side, in an orderly way.
     void close();
+
+    /// The client has gone or is being seen off: the next one need not be turned away.
+    [[nodiscard]] bool leaving() const;
+    /// It has said nothing for so long that one who waits may have its place.
+    [[nodiscard]] bool silent() const {
+        return state_ == State::kGreeting && clock_.now_ns() - began_ns_ > kGreetingPatience_ns;
+    }
+    /// Ends the session because of something that the client did.
+    void break_off(const std::string& why);
 
     [[nodiscard]] State state() const { return state_; }
     [[nodiscard]] bool over();
@@ -71,8 +78,12 @@ public:
 private:
     /// How long an end of ours waits for the client's.
     static constexpr std::uint64_t kPatience_ns = 1'000'000'000;
+    /// How long a client may take to say VERSION when another one waits.
+    static constexpr std::uint64_t kGreetingPatience_ns = 5'000'000'000;
 
+    void work();
     void take_messages();
+    void look_for_lost_memory();
     void handle(const Message& message);
     void handle_version(const Message& message);
     void handle_dma_map(const Message& message);
@@ -90,7 +101,6 @@ private:
     void refuse(const Message& message, int error, const std::string& why);
     void done(const Message& message);
     void complain(const Message& message, const std::string& what);
-    void break_off(const std::string& why);
     void gone();
 
     ClientChannel channel_;
@@ -100,7 +110,9 @@ private:
     ServerLog& plain_log_;
     LimitedLog log_;
     State state_ = State::kGreeting;
+    std::uint64_t began_ns_;
     std::uint64_t closing_since_ns_ = 0;
+    bool untaken_ = false;         ///< Messages wait until the client has read replies.
     bool private_memory_ = false;  ///< Of the client's: handed over, and of no use.
     int peer_ = 0;
     Counters counters_;
