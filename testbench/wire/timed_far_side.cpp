@@ -28,23 +28,23 @@ TimedFarSide::TimedFarSide(std::unique_ptr<FarSide> outside, std::uint32_t rate_
       outer_end_(*this),
       entrance_(*this),
       cable_(context.timeline, context.frames, context.events, cable_for(rate_mbps), 1, 0) {
-    cable_.attach(1, outer_end_);
+    cable_.attach(kOuterEnd, outer_end_);
 }
 
 TimedFarSide::~TimedFarSide() = default;
 
 void TimedFarSide::attach(EthernetEndpoint& endpoint) {
     nic_ = &endpoint;
-    cable_.attach(0, endpoint);
+    cable_.attach(kNicEnd, endpoint);
     outside_->attach(entrance_);
 }
 
 void TimedFarSide::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) {
-    cable_.port(0).transmit(std::move(frame), start_ps, end_ps);
+    cable_.port(kNicEnd).transmit(std::move(frame), start_ps, end_ps);
 }
 
 void TimedFarSide::advertise(const LinkAbilities& abilities) {
-    cable_.port(0).advertise(abilities);
+    cable_.port(kNicEnd).advertise(abilities);
 }
 
 void TimedFarSide::before_wait(std::vector<pollfd>& watched, int& timeout_ms) {
@@ -81,11 +81,11 @@ void TimedFarSide::Entrance::receive(FramePtr frame, Picoseconds, Picoseconds) {
     const Picoseconds end_ps =
         start_ps + (WireDelivery::kPreambleBytes + frame->wire_bytes()) * owner_.byte_ps_;
     free_ps_ = end_ps + WireDelivery::kGapBytes * owner_.byte_ps_;
-    owner_.cable_.port(1).transmit(std::move(frame), start_ps, end_ps);
+    owner_.cable_.port(kOuterEnd).transmit(std::move(frame), start_ps, end_ps);
 }
 
 void TimedFarSide::Entrance::partner(const LinkAbilities& abilities) {
-    owner_.cable_.port(1).advertise(abilities);
+    owner_.cable_.port(kOuterEnd).advertise(abilities);
 }
 
 bool TimedFarSide::Entrance::has_room(std::uint32_t) const {

@@ -23,7 +23,10 @@ public:
     void before_wait(std::vector<pollfd>& watched, int& timeout_ms) override;
     void after_wait(const pollfd* ready, std::size_t count) override;
     void flush() override;
-    void tap(WireTap* tap) override { cable_.tap(tap); }
+    void tap(WireTap* tap) override {
+        nic_end_.tap = tap;
+        cable_.tap(tap == nullptr ? nullptr : &nic_end_);
+    }
     [[nodiscard]] std::string description() const override;
     void visit_metrics(MetricVisitor& visitor) const override;
 
@@ -54,6 +57,19 @@ private:
         Picoseconds free_ps_ = 0;
     };
 
+    /// Who looks on sees the NIC's end of the cable: each frame once.
+    struct NicEnd final : WireTap {
+        void frame_out(std::uint32_t end, const Frame& frame, Picoseconds start_ps) override {
+            if (end == kNicEnd) tap->frame_out(kNicEnd, frame, start_ps);
+        }
+        void frame_in(std::uint32_t end, const Frame& frame, Picoseconds end_ps) override {
+            if (end == kNicEnd) tap->frame_in(kNicEnd, frame, end_ps);
+        }
+        WireTap* tap = nullptr;
+    };
+    static constexpr std::uint32_t kNicEnd = 0;
+    static constexpr std::uint32_t kOuterEnd = 1;
+
     const FarSideContext context_;
     const Picoseconds byte_ps_;
     const std::uint32_t rate_mbps_;
@@ -61,6 +77,7 @@ private:
     std::unique_ptr<FarSide> outside_;
     OuterEnd outer_end_;
     Entrance entrance_;
+    NicEnd nic_end_;
     Link cable_;
 };
 

@@ -97,6 +97,36 @@ TEST_F(CableWithARate, WhatTheNicSendsArrivesWhenItsLastBitHas) {
     EXPECT_EQ(outside_->sent.size(), 1u);
 }
 
+TEST_F(CableWithARate, WhoLooksOnSeesEachFrameOnceAtTheNicsEnd) {
+    struct Watcher final : WireTap {
+        void frame_out(std::uint32_t end, const Frame&, Picoseconds start_ps) override {
+            EXPECT_EQ(end, 0u);
+            out_ps.push_back(start_ps);
+        }
+        void frame_in(std::uint32_t end, const Frame&, Picoseconds end_ps) override {
+            EXPECT_EQ(end, 0u);
+            in_ps.push_back(end_ps);
+        }
+        std::vector<Picoseconds> out_ps;
+        std::vector<Picoseconds> in_ps;
+    } watcher;
+    open(1000);
+    side_->tap(&watcher);
+    const Picoseconds end_ps = nanoseconds(8) * (8 + 64);
+    side_->transmit(test::make_frame(surroundings_.frames, test::pattern(60)), 0, end_ps);
+    outside_->give(60);
+    surroundings_.turn(*side_);
+    run_until(microseconds(10));
+    EXPECT_EQ(watcher.out_ps, std::vector<Picoseconds>{0});
+    ASSERT_EQ(watcher.in_ps.size(), 1u);
+    EXPECT_GE(watcher.in_ps[0], end_ps);
+    side_->tap(nullptr);
+    outside_->give(60);
+    surroundings_.turn(*side_);
+    run_until(microseconds(20));
+    EXPECT_EQ(watcher.in_ps.size(), 1u);
+}
+
 /// What every far side does that is the NIC's link partner.
 TEST(LinkPartner, APauseFrameHoldsBackWhatComesForItsTimeOrUntilXonAndGoesNoFurther) {
     test::Surroundings surroundings;

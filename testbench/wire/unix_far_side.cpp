@@ -184,14 +184,34 @@ int UnixFarSide::listen() {
         return failed == EADDRINUSE ? 0 : failed;
     }
     listener_ = descriptor;
+    struct stat status {};
+    if (::lstat(path_.c_str(), &status) == 0) {
+        listener_device_ = status.st_dev;
+        listener_inode_ = status.st_ino;
+    }
     return 0;
+}
+
+bool UnixFarSide::path_is_ours() const {
+    struct stat status {};
+    return ::lstat(path_.c_str(), &status) == 0 && status.st_dev == listener_device_ &&
+           status.st_ino == listener_inode_;
 }
 
 void UnixFarSide::stop_listening() {
     if (listener_ < 0) return;
+    if (path_is_ours()) ::unlink(path_.c_str());
     ::close(listener_);
-    ::unlink(path_.c_str());
     listener_ = -1;
+}
+
+/// Nobody is there. Two ends that begin at the same moment may each take the other's socket for one
+/// that was left behind; the one whose file is not there any more goes to the other.
+void UnixFarSide::look_again() {
+    looked_at_ = Clock::now();
+    if (listener_ >= 0 && path_is_ours()) return;
+    stop_listening();
+    if (look_for_other_end() != 0) looked_at_ = Clock::now();
 }
 
 void UnixFarSide::accept() {
@@ -296,19 +316,19 @@ void UnixFarSide::read() {
     if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (bytes <= 0) return lose("");
     inward_end_ += static_cast<std::size_t>(bytes);
-    if (!take_frames()) lose(" (it did not send frames)");
+    take_frames();
 }
 
-bool UnixFarSide::take_frames() {
-    while (inward_end_ - inward_begin_ >= kLengthBytes) {
+void UnixFarSide::take_frames() {
+    while (all_delivered() && inward_end_ - inward_begin_ >= kLengthBytes) {
         const std::uint8_t* start = inward_.data() + inward_begin_;
         const std::uint32_t size = load_be32(start);
-        if (size > kLongest) return false;
+        if (size > kLongest) return lose(" (it did not send frames)");
         if (inward_end_ - inward_begin_ - kLengthBytes < size) break;
         take_frame(start + kLengthBytes, size);
         inward_begin_ += kLengthBytes + size;
+        deliver();
     }
-    return true;
 }
 
 void UnixFarSide::take_frame(const std::uint8_t* data, std::uint32_t size_bytes) {
@@ -325,7 +345,7 @@ void UnixFarSide::take_frame(const std::uint8_t* data, std::uint32_t size_bytes)
 void UnixFarSide::before_wait(std::vector<pollfd>& watched, int& timeout_ms) {
     if (listener_ >= 0) watched.push_back({listener_, POLLIN, 0});
     if (peer_ < 0) {
-        if (listener_ < 0) wait_at_most(timeout_ms, milliseconds_until(looked_at_ + kRetry));
+        wait_at_most(timeout_ms, milliseconds_until(looked_at_ + kRetry));
         return;
     }
     if (!known_) wait_at_most(timeout_ms, milliseconds_until(connected_at_ + kPatience));
@@ -340,13 +360,12 @@ void UnixFarSide::after_wait(const pollfd* ready, std::size_t count) {
         if ((ready[next].revents & POLLIN) != 0) accept();
         next++;
     }
+    deliver();
+    take_frames();
     if (peer_ >= 0 && next < count && ready[next].fd == peer_) {
         if ((ready[next].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && all_delivered()) read();
     }
-    if (peer_ < 0 && listener_ < 0 && Clock::now() >= looked_at_ + kRetry) {
-        const int failed = look_for_other_end();
-        if (failed != 0) looked_at_ = Clock::now();
-    }
+    if (peer_ < 0 && Clock::now() >= looked_at_ + kRetry) look_again();
     if (peer_ >= 0 && !known_ && Clock::now() >= connected_at_ + kPatience) {
         found(gigabit_partner());
     }
@@ -356,6 +375,7 @@ void UnixFarSide::after_wait(const pollfd* ready, std::size_t count) {
 void UnixFarSide::flush() {
     write();
     deliver();
+    take_frames();
 }
 
 void UnixFarSide::visit_metrics(MetricVisitor& visitor) const {

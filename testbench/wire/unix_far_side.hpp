@@ -58,6 +58,9 @@ private:
     /// errno of what failed, 0 when there is a connection or a place to wait for one.
     [[nodiscard]] int look_for_other_end();
     [[nodiscard]] int listen();
+    /// The file at the path is the one that we listen at.
+    [[nodiscard]] bool path_is_ours() const;
+    void look_again();
     void stop_listening();
     void accept();
     void connected(int descriptor);
@@ -67,13 +70,15 @@ private:
     void push(const std::uint8_t* data, std::uint32_t size_bytes);
     void write();
     void read();
-    /// Frames of what has been read; false when it cannot be such a stream.
-    [[nodiscard]] bool take_frames();
+    /// Frames of what has been read, as long as the NIC has room for them.
+    void take_frames();
     void take_frame(const std::uint8_t* data, std::uint32_t size_bytes);
 
     const std::string path_;
     const sockaddr_un address_;
     int listener_ = -1;
+    dev_t listener_device_ = 0;  ///< Of its file.
+    ino_t listener_inode_ = 0;
     int peer_ = -1;
     LinkAbilities mine_;
     bool known_ = false;       ///< What the partner offers has been said or assumed.

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -98,7 +99,8 @@ protected:
     }
     /// The next UDP datagram to `port` of the guest.
     const Frame* await_udp(std::uint16_t port) {
-        for (int turns = 0; turns < 500; turns++) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+        while (std::chrono::steady_clock::now() < deadline) {
             surroundings_.turn(*side_, 10);
             for (; seen_ < nic_.received.size(); seen_++) {
                 const Frame& frame = *nic_.received[seen_];
