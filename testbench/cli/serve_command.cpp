@@ -30,8 +30,7 @@ namespace doorbell::cli {
 namespace {
 
 constexpr int kUsageError = 2;
-/// How long a client is waited for when we end.
-constexpr int kGoodbyeTurns = 40;
+/// How long a turn waits when we end; the session knows how long it waits for its client.
 constexpr int kGoodbyeTurn_ms = 50;
 
 class MonotonicClock final : public plugin::HostClock {
@@ -50,7 +49,8 @@ public:
     void info(const std::string& line) override { log::info("{}", line); }
 };
 
-/// SIGINT and SIGTERM end the server, SIGUSR1 asks for its state; all between two turns.
+/// SIGINT and SIGTERM end the server, SIGUSR1 asks for its state; all between two turns. Who reads
+/// a log or a capture from a pipe may go without taking the server along.
 class Signals final : public PollSource {
 public:
     explicit Signals(std::function<void()> show_state) : show_state_(std::move(show_state)) {
@@ -59,28 +59,31 @@ public:
         sigaddset(&mask, SIGINT);
         sigaddset(&mask, SIGTERM);
         sigaddset(&mask, SIGUSR1);
-        sigprocmask(SIG_BLOCK, &mask, &before_);
+        sigprocmask(SIG_BLOCK, &mask, nullptr);  // Until the program ends.
+        signal(SIGPIPE, SIG_IGN);
         descriptor_ = plugin::Descriptor(signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC));
     }
-    ~Signals() override { sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
     void before_wait(std::vector<pollfd>& watched, int&) override {
         watched.push_back({descriptor_.number(), POLLIN, 0});
     }
     void after_wait(const pollfd* ready, std::size_t) override {
+        // All that wait: of two, the kernel gives the one with the smaller number first.
         signalfd_siginfo info{};
-        if (ready->revents == 0 || read(descriptor_.number(), &info, sizeof info) != sizeof info) {
-            return;
+        while (ready->revents != 0 &&
+               read(descriptor_.number(), &info, sizeof info) == sizeof info) {
+            if (info.ssi_signo == SIGUSR1) {
+                show_state_();
+            } else {
+                ended_by_ = static_cast<int>(info.ssi_signo);
+            }
         }
-        if (info.ssi_signo == SIGUSR1) return show_state_();
-        ended_by_ = static_cast<int>(info.ssi_signo);
     }
     /// 0 while nobody has.
     [[nodiscard]] int ended_by() const { return ended_by_; }
 
 private:
     std::function<void()> show_state_;
-    sigset_t before_{};
     plugin::Descriptor descriptor_;
     int ended_by_ = 0;
 };
@@ -156,6 +159,7 @@ bool read_rom(const ServeOptions& options, std::vector<std::uint8_t>& rom) {
 struct Served {
     MonotonicClock clock;
     TerminalLog log;
+    std::unique_ptr<Signals> signals;
     FramePool frames;
     plugin::NicClock model;
     std::unique_ptr<wire::FarSide> far_side;
@@ -175,6 +179,10 @@ struct Served {
 };
 
 bool open_sockets(const ServeOptions& options, Served& served) {
+    // Whoever sees the sockets may send a signal at once.
+    served.signals = std::make_unique<Signals>(
+        [&served] { std::cerr << state_text(served.state()) << std::flush; });
+    served.server->add(*served.signals);
     std::string why;
     plugin::ListeningSocket socket = plugin::ListeningSocket::open_at(options.socket, why);
     if (!socket.open()) return fail(why);
@@ -216,7 +224,6 @@ bool build(const ServeOptions& options, const ProgramPaths& paths, Served& serve
         options.time == "fast" ? plugin::Pace::kFast : plugin::Pace::kWall);
     served.server =
         std::make_unique<plugin::Server>(*served.device, *served.time, served.clock, served.log);
-    served.server->busy_poll(std::uint64_t{options.busy_poll_us} * 1000);
     served.server->add(*served.far_side);
     served.server->at_end_of_turn([&served] { served.end_of_turn(); });
     served.far_side->attach(served.device->nic());
@@ -237,8 +244,7 @@ void say_hello(const ServeOptions& options) {
 }
 
 int serve(const ServeOptions& options, Served& served) {
-    Signals signals([&served] { std::cerr << state_text(served.state()) << std::flush; });
-    served.server->add(signals);
+    const Signals& signals = *served.signals;
     // Timers of the model are microseconds; the kernel would round them to 50 of them.
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     say_hello(options);
@@ -248,10 +254,9 @@ int serve(const ServeOptions& options, Served& served) {
         over = options.once && served.server->clients_served() > 0 &&
                served.server->session() == nullptr;
     }
+    served.server->stop_listening();
     served.server->disconnect();
-    for (int i = 0; i < kGoodbyeTurns && served.server->session() != nullptr; i++) {
-        served.server->turn(kGoodbyeTurn_ms);
-    }
+    while (served.server->session() != nullptr) served.server->turn(kGoodbyeTurn_ms);
     if (options.verbosity >= 0) std::cout << summary_text(served.state()) << std::flush;
     if (served.capture != nullptr && !served.capture->close()) {
         fail(fmt::format("--capture '{}' is not whole: {}", options.capture,
