@@ -21,6 +21,13 @@ public:
     virtual void phy_link_changed(const PhyLink& link) = 0;
 };
 
+/// What the state of the function asks of the PHY.
+enum class PhyPower {
+    kAwake,   ///< D0; each reset of the PHY comes back to it.
+    kAsleep,  ///< D3: it goes on listening, as the OEM bits for states other than D0 say.
+    kOff,     ///< D3 without wake-up, CTRL_EXT.PHYPDEN: nobody needs a link.
+};
+
 /// A PHY behind MDIO; 82574L: hw/phy.
 class Phy {
 public:
@@ -35,6 +42,7 @@ public:
                                           std::uint16_t value) = 0;
     /// POEMB bits that the MAC side loads into the OEM register.
     virtual void oem_bits(std::uint16_t bits) = 0;
+    virtual void set_power(PhyPower power) = 0;
     virtual void partner(const LinkAbilities& abilities) = 0;
     [[nodiscard]] virtual const PhyLink& link() const = 0;
 };

@@ -29,12 +29,14 @@ public:
         return address == 1;
     }
     void oem_bits(std::uint16_t bits) override { oem.push_back(bits); }
+    void set_power(PhyPower to) override { power = to; }
     void partner(const LinkAbilities&) override {}
     const PhyLink& link() const override { return state; }
 
     std::map<std::uint32_t, std::uint16_t> words;
     std::vector<bool> edges;
     std::vector<std::uint16_t> oem;
+    PhyPower power = PhyPower::kAwake;
     bool in_reset = false;
     PhyLink state;
 };

@@ -59,13 +59,10 @@ void DeviceCore::install_hooks() {
     });
     registers_.on_write(r::LEDCTL, [this](const Write&) { leds_.update(); });
     registers_.on_write(r::PBA, [this](const Write& write) {
-        std::uint32_t transmit = r::PBA_TXA.get(write.written);
-        if (params_.u6_pba_txa == CoreParams::Txa::kDerived) {
-            const std::uint32_t total = registers_.get(r::PBS_SIZE);
-            transmit = total - std::min(total, r::PBA_RXA.get(write.now));
-        }
-        registers_.set(r::PBA_TXA, transmit);
+        registers_.set(r::PBA_TXA, r::PBA_TXA.get(write.written));
+        derive_transmit_part();
     });
+    registers_.on_write(r::PBS, [this](const Write&) { derive_transmit_part(); });
     // A semaphore without another owner: whoever asks has it. Firmware, were there one, would show
     // in MDIO_HW_OWNERSHIP.
     registers_.on_write(r::EXTCNF_CTRL, [this](const Write&) {
@@ -78,6 +75,13 @@ void DeviceCore::install_hooks() {
         registers_.set(r::SWSM_SMBI, 1);
         return stored;
     });
+}
+
+// U6: PBA.TXA is what RXA leaves of PBS, unless it is storage.
+void DeviceCore::derive_transmit_part() {
+    if (params_.u6_pba_txa != CoreParams::Txa::kDerived) return;
+    const std::uint32_t total = registers_.get(r::PBS_SIZE);
+    registers_.set(r::PBA_TXA, total - std::min(total, registers_.get(r::PBA_RXA)));
 }
 
 // --- resets -------------------------------------------------------------------------------------
@@ -151,13 +155,24 @@ void DeviceCore::write_ctrl(const regs::RegisterFile::Write& write) {
 // --- state --------------------------------------------------------------------------------------
 
 void DeviceCore::function_changed(const FunctionState& function) {
-    if (function.awake != function_.awake) registers_.set(r::FACTPS_PM_STATE_CHANGED, 1);
+    const bool turned = function.awake != function_.awake;
+    if (turned) registers_.set(r::FACTPS_PM_STATE_CHANGED, 1);
     function_ = function;
+    state_.awake = function.awake;
     state_.msi_enabled = function.msi_enabled;
     state_.msix_enabled = function.msix_enabled;
     registers_.set(r::FACTPS_FUNC0_PS, function.awake ? 0 : 3);
     if (resetting_) return;
-    if (update_bus_master()) tell_engines();
+    if (update_bus_master() || turned) tell_engines();
+    // The way back to D0 is a reset of the PHY.
+    if (!function.awake) phy_->set_power(power_asleep());
+}
+
+// Without a filter nothing could wake the host, and CTRL_EXT.PHYPDEN lets the PHY go.
+PhyPower DeviceCore::power_asleep() const {
+    const bool wakes = registers_.word(r::WUFC) != 0 || registers_.get(r::WUC_APME) != 0;
+    const bool lets_go = registers_.get(r::CTRL_EXT_PHYPDEN) != 0;
+    return lets_go && !wakes ? PhyPower::kOff : PhyPower::kAsleep;
 }
 
 bool DeviceCore::update_bus_master() {
@@ -210,10 +225,10 @@ bool DeviceCore::update_link() {
         (state_.link_up ? link_ups_ : link_downs_)++;
         events::link_state(events_, timeline_, {}, state_.link_up ? 1 : 0, state_.speed_mbps,
                            state_.full_duplex ? 1 : 0);
-        leds_.update();
         // A link that drops because the PHY is reset with all the rest is no cause of anything.
         if (!resetting_) interrupts_->raise(r::ICR_LSC.mask());
     }
+    leds_.update();  // They show the speed as well, which CTRL may force while the link is up.
     return changed || state_.phy_loopback != before.phy_loopback ||
            state_.speed_mbps != before.speed_mbps || state_.full_duplex != before.full_duplex;
 }

@@ -59,8 +59,10 @@ public:
 private:
     void install_hooks();
     void write_ctrl(const regs::RegisterFile::Write& write);
+    void derive_transmit_part();
     void load_reset_values();
     void reset_phy_line();
+    [[nodiscard]] PhyPower power_asleep() const;
     [[nodiscard]] bool update_bus_master();
     [[nodiscard]] bool update_link();
     [[nodiscard]] std::uint32_t resolved_speed_mbps() const;

@@ -194,10 +194,15 @@ TEST(PacketBuffer, pba_txa_is_what_rxa_leaves_unless_u6_says_storage) {
     EXPECT_EQ(nic.read(r::PBA), 0x000E001Au);
     nic.write(r::PBA, 0xFFFF);
     EXPECT_EQ(nic.read(r::PBA), 0x0000FFFFu);
+    nic.write(r::PBA, 8);
+    nic.write(r::PBS, 24);
+    EXPECT_EQ(nic.read(r::PBA), 0x00100008u) << "PBS says how much there is to share";
     CoreParams params;
     params.u6_pba_txa = CoreParams::Txa::kStorage;
     CoreBench storage(params);
     storage.write(r::PBA, 0x00110020);
+    EXPECT_EQ(storage.read(r::PBA), 0x00110020u);
+    storage.write(r::PBS, 24);
     EXPECT_EQ(storage.read(r::PBA), 0x00110020u);
 }
 
@@ -208,6 +213,38 @@ TEST(Reset, mac_loopback_and_bus_master_disable_end_with_a_reset) {
     nic.write(r::CTRL, kRst);
     EXPECT_FALSE(nic.core.state().mac_loopback);
     EXPECT_TRUE(nic.core.state().bus_master);
+}
+
+// --- the PHY of a function that sleeps (sections 2.3, 9.4)
+// -----------------------------------------
+
+TEST(PhyOfASleeper, listens_or_is_off_by_phypden_and_what_could_wake) {
+    struct Row {
+        std::uint32_t ctrl_ext, wufc, wuc;
+        PhyPower power;
+    };
+    constexpr std::uint32_t kPhypden = 1u << 20;
+    for (const Row& row :
+         {Row{0, 0, 0, PhyPower::kAsleep}, Row{kPhypden, 0, 0, PhyPower::kOff},
+          Row{kPhypden, 2, 0, PhyPower::kAsleep}, Row{kPhypden, 0, 1, PhyPower::kAsleep},
+          Row{kPhypden, 0, 2, PhyPower::kOff}}) {
+        CoreBench nic;
+        nic.write(r::CTRL_EXT, row.ctrl_ext);
+        nic.write(r::WUFC, row.wufc);
+        nic.write(r::WUC, row.wuc);
+        EXPECT_EQ(nic.phy.power, PhyPower::kAwake);
+        nic.core.function_changed({true, false, false, false});
+        EXPECT_EQ(nic.phy.power, row.power) << row.ctrl_ext << " " << row.wufc << " " << row.wuc;
+        EXPECT_FALSE(nic.core.state().awake);
+    }
+}
+
+TEST(PhyOfASleeper, the_engines_hear_of_d3_even_when_nothing_was_mastered_before) {
+    CoreBench nic;
+    nic.core.function_changed({false, true, false, false});
+    const int told = nic.queues.told;
+    nic.core.function_changed({false, false, false, false});
+    EXPECT_EQ(nic.queues.told, told + 1);
 }
 
 // --- bus mastering (sections 9.3, 9.5) ----------------------------------------------------------

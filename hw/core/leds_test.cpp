@@ -81,6 +81,14 @@ TEST(Leds, follow_the_register_and_the_link_as_metrics) {
     nic.link({true, 1000, true, false});
     nic.core.visit_metrics(reader);
     EXPECT_EQ(reader.led0, 1u);
+    nic.write(r::LEDCTL, 0x00070606);
+    nic.core.visit_metrics(reader);
+    EXPECT_EQ(reader.led0, 0u) << "100 Mb/s";
+    EXPECT_EQ(reader.led2, 1u) << "1000 Mb/s";
+    nic.write(r::CTRL, (nic.read(r::CTRL) & ~(3u << 8)) | 1u << 8 | 1u << 11);
+    nic.core.visit_metrics(reader);
+    EXPECT_EQ(reader.led0, 1u) << "CTRL forces 100 Mb/s while the link stays up";
+    EXPECT_EQ(reader.led2, 0u);
     nic.write(r::LEDCTL, 0x000E0F8E);
     nic.core.visit_metrics(reader);
     EXPECT_EQ(reader.led0, 2u);

@@ -13,7 +13,7 @@ namespace doorbell {
 /// `frame_drop`.
 enum class DropReason : std::uint8_t {
     kNone = 0,
-    kReceiverOff = 1,  ///< RCTL.EN is 0 or there is no link: nothing sees the frame.
+    kReceiverOff = 1,  ///< RCTL.EN is 0, no link, or D3: nothing sees the frame.
     kUndersize = 2,    ///< Below 64 bytes, FCS good.
     kFragment = 3,     ///< Below 64 bytes, FCS bad.
     kOversize = 4,     ///< Too long, FCS good.

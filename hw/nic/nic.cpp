@@ -234,6 +234,7 @@ void Nic::pcie_reset() {
 
 std::uint32_t Nic::config_read(std::uint32_t offset, std::uint32_t size_bytes) {
     parts_->config.set_interrupt_status(parts_->interrupts->pin_requested());
+    parts_->config.advertise_d3cold_wake_up(parts_->registers.get(r::CTRL_ADVD3WUC) != 0);
     const std::uint32_t value = parts_->config.read(offset, size_bytes);
     events::config_read(parts_->events, parts_->timeline, {}, offset, size_bytes, value);
     if (parts_->border.listened()) {

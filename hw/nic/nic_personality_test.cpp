@@ -22,6 +22,7 @@ public:
         return address == 1;
     }
     bool mdio_write(std::uint32_t, std::uint32_t, std::uint16_t) override { return true; }
+    void set_power(PhyPower) override {}
     void oem_bits(std::uint16_t) override {}
     void partner(const LinkAbilities& abilities) override {
         set({abilities.present, 100, true, false});

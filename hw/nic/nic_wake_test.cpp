@@ -29,6 +29,7 @@ public:
         set(r::CTRL_EXT_DRV_LOAD, 0);
         nic.config_write(0x04, 2, 0x0003);
         nic.config_write(kPmcsr, 2, kPmeEn | kPmeStatus | kD3hot);
+        timeline.advance_by(milliseconds(10));  // POEMB: asleep, the link is a slow one.
     }
     /// Without wake-up: the PHY is powered down.
     void suspend_deaf() {
@@ -91,17 +92,75 @@ TEST(Sleep, a_magic_packet_wakes_and_the_driver_can_say_why) {
 
 TEST(Sleep, a_cable_that_is_pulled_wakes) {
     SleepBench nic;
+    nic.write(r::POEMB, 0);  // The link stays as it is.
     nic.suspend(1u << 0);
+    EXPECT_EQ(nic.host.wake_ups, 0);
     nic.nic.partner({});
     EXPECT_EQ(nic.host.wake_ups, 1);
     nic.resume();
     EXPECT_EQ(nic.read(r::WUS), 1u);
 }
 
+// The reset value of POEMB: LPLU and AN1000_DIS_ND0. Linux takes LNKC out of WUFC while there is
+// link.
+TEST(Sleep, the_link_of_a_sleeper_is_a_slow_one_and_that_is_a_link_change) {
+    SleepBench nic;
+    nic.suspend(1u << 1);
+    EXPECT_TRUE(nic.wire.offer.lowest_first);
+    EXPECT_EQ(nic.wire.offer.ctrl1000 & 0x0300, 0);
+    EXPECT_TRUE(nic.nic.state().link_up);
+    EXPECT_EQ(nic.nic.state().speed_mbps, 10u);
+    nic.resume();
+    EXPECT_FALSE(nic.wire.offer.lowest_first);
+    EXPECT_TRUE(nic.poll(r::STATUS_LU, 1, milliseconds(1), 100));
+    EXPECT_EQ(nic.read(r::STATUS) >> 6 & 3, 2u) << "1000 Mb/s";
+    SleepBench link_change;
+    link_change.suspend(1u << 0);
+    EXPECT_EQ(link_change.host.wake_ups, 1);
+}
+
+TEST(Sleep, phypden_turns_the_phy_off_when_nothing_could_wake) {
+    SleepBench nic;
+    nic.set(r::CTRL_EXT_PHYPDEN, 1);
+    nic.suspend(0);
+    EXPECT_FALSE(nic.wire.offer.present);
+    nic.resume();
+    EXPECT_TRUE(nic.wire.offer.present);
+    EXPECT_TRUE(nic.poll(r::STATUS_LU, 1, milliseconds(1), 100));
+}
+
+// The receiver is left on by drivers of this part: frames must neither pile up nor stop the
+// partner.
+TEST(Sleep, a_receiver_that_was_left_on_stores_nothing_and_stops_nobody) {
+    SleepBench nic;
+    nic.write(r::FCRTH, 4096);
+    nic.write(r::FCTTV, 0xFFFF);
+    nic.write(r::FCRTV, 1000);
+    nic.set(r::CTRL_TFCE, 1);
+    nic.suspend(1u << 1);
+    const std::size_t heard = nic.wire.heard.size();
+    for (int i = 0; i < 40; i++) nic.arrive(NicBench::broadcast(1500));
+    EXPECT_TRUE(nic.nic.has_room(1518)) << "who waits for room never brings the magic packet";
+    nic.timeline.advance_by(milliseconds(10));
+    EXPECT_EQ(nic.wire.heard.size(), heard) << "no XOFF";
+    nic.arrive(nic.magic());
+    EXPECT_EQ(nic.host.wake_ups, 1);
+}
+
+TEST(Sleep, pmc_says_d3cold_as_ctrl_advertises_it) {
+    SleepBench nic;
+    EXPECT_EQ(nic.nic.config_read(0xCA, 2), 0xC822u);
+    nic.set(r::CTRL_ADVD3WUC, 0);
+    EXPECT_EQ(nic.nic.config_read(0xCA, 2), 0x4822u);
+    nic.reset_hw();
+    EXPECT_EQ(nic.nic.config_read(0xCA, 2), 0xC822u) << "with CTRL";
+}
+
 TEST(Sleep, wakes_when_pme_is_enabled_in_configuration_space_alone) {
     SleepBench nic;
     nic.write(r::WUFC, 1u << 4);
     nic.nic.config_write(kPmcsr, 2, kPmeEn | kD3hot);
+    nic.timeline.advance_by(milliseconds(10));
     nic.arrive(NicBench::broadcast(100));
     EXPECT_EQ(nic.host.wake_ups, 1);
 }
@@ -114,6 +173,7 @@ TEST(Sleep, a_magic_packet_wakes_without_a_driver_when_the_nvm_says_so) {
     nic.nic.partner(NicBench::gigabit());
     nic.timeline.advance_by(milliseconds(10));
     nic.nic.config_write(kPmcsr, 2, kD3hot);
+    nic.timeline.advance_by(milliseconds(10));
     SleepBench frames;
     nic.arrive(frames.magic());
     nic.nic.config_write(kPmcsr, 2, 0);

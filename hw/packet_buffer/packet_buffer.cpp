@@ -7,9 +7,10 @@
 
 namespace doorbell {
 
-PacketBufferSplit split_packet_buffer(std::uint32_t rxa_kilobytes) {
-    const std::uint32_t rx = std::min(rxa_kilobytes, kPacketBufferKilobytes);
-    return {rx * 1024, (kPacketBufferKilobytes - rx) * 1024};
+PacketBufferSplit split_packet_buffer(std::uint32_t rxa_kilobytes, std::uint32_t pbs_kilobytes) {
+    const std::uint32_t total = std::min(pbs_kilobytes, kPacketBufferKilobytes);
+    const std::uint32_t rx = std::min(rxa_kilobytes, total);
+    return {rx * 1024, (total - rx) * 1024};
 }
 
 void FifoSpace::set_watermarks(std::uint32_t high_bytes, std::uint32_t low_bytes,

@@ -14,13 +14,15 @@ constexpr std::uint32_t packet_buffer_bytes(std::uint32_t frame_bytes) {
     return (frame_bytes + 7) / 8 * 8 + 16;
 }
 
-/// The 40 KB split between receive and transmit by PBA and PBS. RXA beyond the buffer is cut off.
+/// The 40 KB split between receive and transmit: PBA.RXA of PBS.SIZE, what is beyond either is cut
+/// off.
 struct PacketBufferSplit {
     std::uint32_t rx_bytes = 0;
     std::uint32_t tx_bytes = 0;
 };
 inline constexpr std::uint32_t kPacketBufferKilobytes = 40;
-[[nodiscard]] PacketBufferSplit split_packet_buffer(std::uint32_t rxa_kilobytes);
+[[nodiscard]] PacketBufferSplit split_packet_buffer(
+    std::uint32_t rxa_kilobytes, std::uint32_t pbs_kilobytes = kPacketBufferKilobytes);
 
 /// Hears when the fill of a FIFO crosses a watermark: flow control generates PAUSE frames from it.
 class WatermarkListener {

@@ -23,6 +23,9 @@ TEST(PacketBuffer, PbaSplitsFortyKilobytes) {
     EXPECT_EQ(split_packet_buffer(0).tx_bytes, 40960u);
     EXPECT_EQ(split_packet_buffer(0xffff).rx_bytes, 40960u);
     EXPECT_EQ(split_packet_buffer(0xffff).tx_bytes, 0u);
+    EXPECT_EQ(split_packet_buffer(8, 24).rx_bytes, 8192u) << "PBS.SIZE";
+    EXPECT_EQ(split_packet_buffer(8, 24).tx_bytes, 16384u);
+    EXPECT_EQ(split_packet_buffer(8, 63).tx_bytes, 32768u) << "there is no more than 40";
 }
 
 TEST(FifoSpace, RefusesWhatDoesNotFitAndRemembersItsPeak) {

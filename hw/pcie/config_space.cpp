@@ -13,6 +13,7 @@ using regs::Access;
 constexpr std::uint32_t kCommandStatus = 0x04;
 constexpr std::uint32_t kBar0 = 0x10;
 constexpr std::uint32_t kMsix = 0xA0;
+constexpr std::uint32_t kPmCapabilities = 0xC8;
 constexpr std::uint32_t kPmcsr = 0xCC;
 constexpr std::uint32_t kMsi = 0xD0;
 constexpr std::uint32_t kMsiAddressLow = 0xD4;
@@ -118,7 +119,7 @@ void ConfigSpace::build_rows() {
 
     // Capability chain (spec 1.4): 0xC8, 0xD0, 0xE0, 0xA0.
     const std::uint32_t pmc = p.pme_from_d3cold ? 0xC822u : 0xC822u & ~kPmcD3cold;
-    add("PM_CAP", 0xC8, pmc << 16 | 0xD001, Access{}.ro(~0u));
+    add("PM_CAP", kPmCapabilities, pmc << 16 | 0xD001, Access{}.ro(~0u));
     add("PMCSR", kPmcsr, 0,
         Access{}
             .rw(kPowerState | kPmeEnable | kPmcsrDataSelect)
@@ -329,6 +330,11 @@ void ConfigSpace::set_interrupt_status(bool asserted) {
 }
 void ConfigSpace::received_master_abort() {
     words_[kCommandStatus / 4] |= kStatusMasterAbort;
+}
+void ConfigSpace::advertise_d3cold_wake_up(bool advertised) {
+    constexpr std::uint32_t kBit = kPmcD3cold << 16;
+    std::uint32_t& stored = words_[kPmCapabilities / 4];
+    stored = advertised && params_.pme_from_d3cold ? stored | kBit : stored & ~kBit;
 }
 bool ConfigSpace::pme_status() const {
     return (word(kPmcsr) & kPmeStatus) != 0;

@@ -17,7 +17,7 @@ struct ConfigSpaceParams {
     std::array<std::uint8_t, 6> mac = {};  ///< For the device serial number.
     std::uint32_t msix_vectors = 5;        ///< 1..5; the NVM may reduce it.
     std::uint32_t flash_bar_bytes = 0;     ///< BAR1: a power of two from 64 KiB; 0 = no flash.
-    bool pme_from_d3cold = true;           ///< PMC bit 15: CTRL.ADVD3WUC and auxiliary power.
+    bool pme_from_d3cold = true;           ///< Auxiliary power: PMC bit 15 follows CTRL.ADVD3WUC.
     std::uint32_t link_generation = 1;     ///< What LnkCap and LnkSta say.
     std::uint32_t link_width = 1;
     std::uint32_t device_capabilities = 0x00008CC1;  ///< DevCap (U23): payload 256, L0s, L1.
@@ -105,6 +105,8 @@ public:
     void set_interrupt_status(bool asserted);
     /// A request of ours was answered "unsupported request": Status.Received_Master_Abort.
     void received_master_abort();
+    /// CTRL.ADVD3WUC: PMC bit 15, where the slot has auxiliary power.
+    void advertise_d3cold_wake_up(bool advertised);
     [[nodiscard]] bool pme_status() const;
     /// PMCSR.PME_Status, PMCSR.PME_En: for wake-up events and for WUC, which mirrors them.
     void set_pme_status(bool status = true);

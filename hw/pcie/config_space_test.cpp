@@ -322,7 +322,19 @@ TEST(ConfigSpace, PowerStatesD1AndD2AreRefused) {
 TEST(ConfigSpace, PmcLosesD3coldWithoutAuxiliaryPower) {
     ConfigSpaceParams params = example();
     params.pme_from_d3cold = false;
-    EXPECT_EQ(ConfigSpace(params).read(0xCA, 2), 0x4822u);
+    ConfigSpace space(params);
+    EXPECT_EQ(space.read(0xCA, 2), 0x4822u);
+    space.advertise_d3cold_wake_up(true);
+    EXPECT_EQ(space.read(0xCA, 2), 0x4822u);
+}
+
+TEST(ConfigSpace, PmcAdvertisesD3coldWhenToldTo) {
+    ConfigSpace space(example());
+    EXPECT_EQ(space.read(0xCA, 2), 0xC822u);
+    space.advertise_d3cold_wake_up(false);
+    EXPECT_EQ(space.read(0xCA, 2), 0x4822u);
+    space.advertise_d3cold_wake_up(true);
+    EXPECT_EQ(space.read(0xC8, 4), 0xC822D001u);
 }
 
 TEST(ConfigSpace, LoadingTheNvmChangesIdentityAndKeepsWhatSoftwareWrote) {

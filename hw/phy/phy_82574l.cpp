@@ -100,6 +100,8 @@ void Phy82574l::power_on_reset() {
     prng_ = Prng(seed_, kSeedStream);
     // What POEMB says comes anew, later: an older wish for a slow link is no longer one.
     oem_default_ = 0;
+    slow_asleep_ = no_gigabit_asleep_ = false;
+    power_ = PhyPower::kAwake;
     reset_registers();
     restart();
 }
@@ -116,6 +118,8 @@ void Phy82574l::hardware_reset(bool asserted) {
 void Phy82574l::oem_bits(std::uint16_t poemb) {
     constexpr MdioField kPoembSmartPowerDown{0};
     constexpr MdioField kPoembLowPowerLinkUp{1};
+    constexpr MdioField kPoembLowPowerLinkUpAsleep{2};
+    constexpr MdioField kPoembDisable1000Asleep{3};
     constexpr MdioField kPoembDisable1000{6};
     constexpr MdioField kPoembRestartAn{10};
     std::uint16_t oem = 0;
@@ -123,8 +127,22 @@ void Phy82574l::oem_bits(std::uint16_t poemb) {
     oem = kOemLowPowerLinkUp.put(oem, kPoembLowPowerLinkUp.get(poemb));
     oem = kOemDisable1000.put(oem, kPoembDisable1000.get(poemb));
     oem_default_ = oem;
+    slow_asleep_ = kPoembLowPowerLinkUpAsleep.get(poemb) != 0;
+    no_gigabit_asleep_ = kPoembDisable1000Asleep.get(poemb) != 0;
     words_[row_of(0, kOem)] = oem;
     if (kPoembRestartAn.get(poemb) != 0) restart_negotiation();
+}
+
+// A link that may go on as it is does; another one is negotiated at once: nobody is there to ask.
+void Phy82574l::set_power(PhyPower power) {
+    if (power == power_) return;
+    const LinkAbilities before = offer();
+    power_ = power;
+    const LinkAbilities after = offer();
+    const bool other = before.present != after.present ||
+                       before.lowest_first != after.lowest_first ||
+                       before.ctrl1000 != after.ctrl1000;
+    if (other) restart();
 }
 
 // --- MDIO ---------------------------------------------------------------------------------------
@@ -230,7 +248,7 @@ void Phy82574l::write_bmcr(std::uint16_t value) {
 // --- link ---------------------------------------------------------------------------------------
 
 bool Phy82574l::powered() const {
-    return !in_reset_ && kBmcrPowerDown.get(common(kBmcr)) == 0 &&
+    return !in_reset_ && power_ != PhyPower::kOff && kBmcrPowerDown.get(common(kBmcr)) == 0 &&
            kCopperControl1PowerDown.get(page0(kCopperControl1)) == 0;
 }
 
@@ -248,8 +266,9 @@ LinkAbilities Phy82574l::offer() const {
     if (offer.negotiates) {
         offer.anar = common(kAnar);
         offer.ctrl1000 = common(kCtrl1000);
-        offer.lowest_first = kOemLowPowerLinkUp.get(page0(kOem)) != 0;
-        if (kOemDisable1000.get(page0(kOem)) != 0) {
+        const bool asleep = power_ == PhyPower::kAsleep;
+        offer.lowest_first = kOemLowPowerLinkUp.get(page0(kOem)) != 0 || (asleep && slow_asleep_);
+        if (kOemDisable1000.get(page0(kOem)) != 0 || (asleep && no_gigabit_asleep_)) {
             offer.ctrl1000 = kCtrl1000Full.put(kCtrl1000Half.put(offer.ctrl1000, 0), 0);
         }
     } else {

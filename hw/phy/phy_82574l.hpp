@@ -35,6 +35,7 @@ public:
     [[nodiscard]] bool mdio_write(std::uint32_t phy_address, std::uint32_t reg,
                                   std::uint16_t value) override;
     void oem_bits(std::uint16_t poemb) override;
+    void set_power(PhyPower power) override;
     void partner(const LinkAbilities& abilities) override;
     [[nodiscard]] const PhyLink& link() const override { return link_; }
 
@@ -80,8 +81,11 @@ private:
     Task hang_task_;
 
     std::array<std::uint16_t, kStoredRows> words_{};  ///< By row of kRows.
-    std::uint16_t oem_default_ = 0;                   ///< What POEMB says.
-    LinkAbilities offer_;                             ///< Latched at the last restart.
+    std::uint16_t oem_default_ = 0;                   ///< What POEMB says for D0.
+    bool slow_asleep_ = false;                        ///< And for the other states: LPLU,
+    bool no_gigabit_asleep_ = false;                  ///< AN1000_DIS_ND0.
+    PhyPower power_ = PhyPower::kAwake;
+    LinkAbilities offer_;  ///< Latched at the last restart.
     LinkAbilities partner_;
     State state_ = State::kDown;
     PhyLink link_;

@@ -333,6 +333,56 @@ TEST_F(PhyTest, oem_bits_change_the_offer_from_the_next_negotiation_on) {
     EXPECT_EQ(phy->link().speed_mbps, 10u);
 }
 
+// POEMB has bits for D0, for the other states, and for both (section 2.3).
+TEST_F(PhyTest, asleep_it_negotiates_anew_as_the_bits_for_states_other_than_d0_say) {
+    phy->oem_bits(0x0004);  // LPLU
+    link_up();
+    EXPECT_EQ(phy->link().speed_mbps, 1000u) << "not in D0";
+    EXPECT_EQ(read(25), 0);
+    phy->set_power(PhyPower::kAsleep);
+    EXPECT_FALSE(phy->link().up);
+    timeline.advance_by(seconds(2));
+    EXPECT_EQ(phy->link().speed_mbps, 10u);
+    phy->power_on_reset();
+    timeline.advance_by(seconds(2));
+    EXPECT_EQ(phy->link().speed_mbps, 1000u) << "awake again";
+    phy->oem_bits(0x0008);  // AN1000_DIS_ND0
+    phy->set_power(PhyPower::kAsleep);
+    timeline.advance_by(seconds(2));
+    EXPECT_EQ(phy->link().speed_mbps, 100u);
+}
+
+TEST_F(PhyTest, asleep_a_link_that_may_stay_as_it_is_stays) {
+    phy->oem_bits(0x0000);
+    link_up();
+    const std::size_t told = links.size();
+    const std::size_t offered = offers.size();
+    phy->set_power(PhyPower::kAsleep);
+    EXPECT_EQ(links.size(), told);
+    phy->power_on_reset();
+    phy->oem_bits(0x0002);  // Slow already in D0.
+    write(0, 0x1340);
+    timeline.advance_by(seconds(2));
+    ASSERT_EQ(phy->link().speed_mbps, 10u);
+    phy->oem_bits(0x0006);
+    phy->set_power(PhyPower::kAsleep);
+    EXPECT_TRUE(phy->link().up);
+    EXPECT_EQ(offers.size(), offered + 2) << "a power-on and a restart";
+}
+
+TEST_F(PhyTest, off_it_has_no_link_and_offers_none_until_it_is_reset) {
+    link_up();
+    phy->set_power(PhyPower::kOff);
+    EXPECT_FALSE(phy->link().up);
+    EXPECT_FALSE(offers.back().present);
+    timeline.advance_by(seconds(10));
+    EXPECT_FALSE(phy->link().up);
+    phy->power_on_reset();
+    EXPECT_TRUE(offers.back().present);
+    timeline.advance_by(seconds(2));
+    EXPECT_TRUE(phy->link().up);
+}
+
 // IEEE 22.2.4.1.7: without negotiation there is nothing to restart.
 TEST_F(PhyTest, an_restart_does_nothing_where_negotiation_is_off) {
     LinkAbilities forced = gigabit();

@@ -88,8 +88,8 @@ void DescriptorRing::forget() {
 void DescriptorRing::set_tail(std::uint32_t tail) {
     tail_ = tail;
     counters_.doorbells++;
-    events::doorbell(events_, timeline_, {}, static_cast<std::uint64_t>(direction_),
-                     queue_, tail, in_host());
+    events::doorbell(events_, timeline_, {}, static_cast<std::uint64_t>(direction_), queue_, tail,
+                     in_host());
     // A tail beyond the ring counts as empty (specification 5.1): the ring idles until a good one
     // is written. A ring of length 0 is not yet set up, which is no mistake.
     if (geometry_.count() == 0 || geometry_.contains(tail)) return;
@@ -229,13 +229,29 @@ void DescriptorRing::write_back() {
     while (unwritten() > 0 && fault_ != RingFault::kWriteBack) {
         const DescriptorSlot& first = slot(written_);
         const std::uint32_t to_store_end = kSlots - static_cast<std::uint32_t>(written_ % kSlots);
-        const std::uint32_t run =
-            std::min(geometry_.contiguous(first.index, unwritten()), to_store_end);
+        std::uint32_t run = std::min(geometry_.contiguous(first.index, unwritten()), to_store_end);
+        if (run < unwritten() && slot(written_ + run - 1).continues) run--;
+        if (run == 0) {
+            write_halves();
+            continue;
+        }
         DmaRequest request;
         request.address = geometry_.address(first.index);
         request.size_bytes = run * RingGeometry::kDescriptorBytes;
         submit(request, bytes(written_), gather_piece(run));
     }
+}
+
+/// A packet split descriptor around the end of the ring or of the store. DD is in its first half:
+/// that goes last, so that whoever sees it finds the other half.
+void DescriptorRing::write_halves() {
+    const std::uint64_t number = written_;
+    DmaRequest request;
+    request.size_bytes = RingGeometry::kDescriptorBytes;
+    request.address = geometry_.address(slot(number + 1).index);
+    submit(request, bytes(number + 1), {0, number + 1, {}});
+    request.address = geometry_.address(slot(number).index);
+    submit(request, bytes(number), gather_piece(2));
 }
 
 void DescriptorRing::write_status() {
@@ -328,8 +344,8 @@ std::uint32_t DescriptorRing::taken_index() const {
 }
 
 void DescriptorRing::report_state(std::uint32_t index, std::uint64_t state) const {
-    events::descriptor(events_, timeline_, {}, static_cast<std::uint64_t>(direction_),
-                       queue_, index, state);
+    events::descriptor(events_, timeline_, {}, static_cast<std::uint64_t>(direction_), queue_,
+                       index, state);
 }
 
 void DescriptorRing::report_state(const DescriptorSlot& slot, std::uint64_t state,

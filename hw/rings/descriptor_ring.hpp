@@ -30,6 +30,7 @@ struct DescriptorSlot {
     bool reports = false;
     bool delayed = false;    ///< IDE
     bool frame_end = false;  ///< RX: EOP
+    bool continues = false;  ///< RX: the next one is the other half of a packet split descriptor.
     Picoseconds landed_ps = 0;
     PacketRef about;  ///< For the event stream only: known once data of it was moved.
 };
@@ -178,6 +179,7 @@ private:
     void fetch_completed(const DmaCompletion& completion);
     void arrive();
     [[nodiscard]] Piece gather_piece(std::uint32_t count) const;
+    void write_halves();
     void submit(DmaRequest request, const std::uint8_t* source, const Piece& piece);
     void free_without_write(std::uint32_t count);
     void write_completed(const DmaCompletion& completion);

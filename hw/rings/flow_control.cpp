@@ -57,7 +57,7 @@ void FlowControl::reset() {
 
 void FlowControl::configure() {
     const bool connected = state_.link_up || state_.mac_loopback || state_.phy_loopback;
-    const bool possible = connected && state_.full_duplex;
+    const bool possible = connected && state_.full_duplex && state_.awake;
     obeys_ = possible && registers_.get(CTRL_RFCE) != 0;
     generates_ = possible && registers_.get(CTRL_TFCE) != 0;
     if (paused_ && !obeys_) resume();

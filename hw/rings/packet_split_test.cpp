@@ -327,6 +327,42 @@ TEST(PacketSplit, ADescriptorMayLieAroundTheEndOfTheRing) {
     EXPECT_EQ(rx_split::LENGTH1.get(done), 234u);
     EXPECT_EQ(bench.read(RDH), 1u);
     EXPECT_EQ(bench.causes.rx_frames[0], 1u);
+    EXPECT_EQ(bench.dma.write_backs, (std::vector<std::uint64_t>{base, base + 7 * 16}))
+        << "DD is in the first half: whoever sees it finds the other";
+}
+
+TEST(PacketSplit, AFormatThatChangesOnTheWayTearsNoDescriptorApart) {
+    // One legacy descriptor makes all that follow begin at odd places of the on-chip store.
+    RingBench bench;
+    RxDriver legacy(bench, 128);
+    legacy.enable();
+    legacy.fill(1);
+    const Bytes first = arrive(bench, 100);
+    bench.settle();
+    EXPECT_EQ(legacy.take().bytes, first);
+    bench.write(PSRCTL, 0x00000402);
+    bench.set(RFCTL_EXTEN, 1);
+    bench.set(RCTL_DTYP, 1);
+    const std::uint64_t base = bench.read(RDBAL) | std::uint64_t{bench.read(RDBAH)} << 32;
+    for (std::uint32_t i = 1; i + 1 < 127; i += 2) {
+        SplitDescriptor d;
+        for (std::uint32_t b = 0; b < 2; b++) d.words[b] = bench.allocate(4096, 16);
+        d.words[2] = d.words[3] = SplitDriver::kUnused;
+        d.store(bench.dma.at(base + i * 16));
+    }
+    bench.write(RDT, 127);
+    bench.settle();
+    bench.dma.write_backs.clear();
+    for (std::uint32_t i = 1; i + 1 < 127; i += 2) {
+        arrive_bytes(bench, ipv4_frame(300, 6));
+        bench.settle();
+        EXPECT_EQ(bench.dma.write_backs.back(), base + i * 16) << "the first half comes last";
+        const SplitDescriptor done = SplitDescriptor::load(bench.dma.at(base + i * 16));
+        EXPECT_EQ(rx_split::DD.get(done), 1u);
+        EXPECT_EQ(rx_split::LENGTH1.get(done), 234u);
+    }
+    EXPECT_EQ(bench.dma.write_backs.size(), 63u + 1u) << "one lies around the store's end";
+    EXPECT_EQ(bench.causes.rx_frames[0], 64u);
 }
 
 TEST(PacketSplit, WritesBackByWthreshInDescriptorsOfThisKind) {

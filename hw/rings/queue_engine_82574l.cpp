@@ -38,7 +38,8 @@ QueueEngine82574l::~QueueEngine82574l() = default;
 void QueueEngine82574l::reset() {
     // PBA survives a software reset and takes effect with it: drivers write it, then reset.
     const PacketBufferSplit split =
-        split_packet_buffer(parts_->registers.get(regs::i82574l::PBA_RXA));
+        split_packet_buffer(parts_->registers.get(regs::i82574l::PBA_RXA),
+                            parts_->registers.get(regs::i82574l::PBS_SIZE));
     parts_->tx.reset(split.tx_bytes);
     parts_->rx.reset(split.rx_bytes);
     parts_->flow_control.reset();

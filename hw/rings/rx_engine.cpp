@@ -152,7 +152,7 @@ bool RxEngine::may_run() const {
 
 bool RxEngine::listens() const {
     const bool connected = state_.link_up || state_.mac_loopback || state_.phy_loopback;
-    return config_.filter.enabled && connected;
+    return config_.filter.enabled && connected && state_.awake;
 }
 
 // --- a frame arrives ----------------------------------------------------------------------------
@@ -363,6 +363,7 @@ bool RxEngine::store_split(Entry& entry, std::uint32_t position) {
     for (std::uint32_t half = 0; half < config_.slots; half++) {
         DescriptorSlot& slot = ring.slot(number + half);
         slot.frame_end = last && half + 1 == config_.slots;
+        slot.continues = half + 1 < config_.slots;
         slot.about = {entry.frame->packet, entry.frame->number};
         ring.take();
         ring.complete();

@@ -51,10 +51,12 @@ Statistics::Statistics(regs::RegisterFile& registers, const StatisticsParams& pa
         words_[i].low = &registers.storage(*kPlaces[i].low);
         if (kPlaces[i].high == nullptr) continue;
         words_[i].high = &registers.storage(*kPlaces[i].high);
-        if (!params.u21_high_read_clears_pair) continue;
-        registers.on_read(*kPlaces[i].high, [&low = *words_[i].low](auto, std::uint32_t stored) {
+        // The high half clears itself; who clears the low one is open (U21).
+        const regs::Register& clears_low =
+            params.u21_high_read_clears_pair ? *kPlaces[i].high : *kPlaces[i].low;
+        registers.on_read(clears_low, [&low = *words_[i].low](auto, std::uint32_t stored) {
             low = 0;
-            return stored;  // The contract clears the high half itself.
+            return stored;
         });
     }
 }

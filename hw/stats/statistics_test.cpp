@@ -101,14 +101,16 @@ TEST_F(StatisticsTest, AResetOfTheRegistersClearsThem) {
     EXPECT_EQ(stats.value(Stat::kGPRC), 0u);
 }
 
-TEST(StatisticsParams, U21LetsTheLowHalfStand) {
+TEST(StatisticsParams, U21LetsEachHalfClearItself) {
     regs::RegisterFile registers(kMap);
     StatisticsParams params;
     params.u21_high_read_clears_pair = false;
     Statistics stats(registers, params);
     stats.count(Stat::kGORC, 0x1'0000'0005);
     EXPECT_EQ(registers.bus_read(0x408c), 1u);
-    EXPECT_EQ(registers.bus_read(0x4088), 5u);
+    EXPECT_EQ(registers.bus_read(0x408c), 0u);
+    EXPECT_EQ(registers.bus_read(0x4088), 5u) << "the low half stood";
+    EXPECT_EQ(registers.bus_read(0x4088), 0u) << "and its own read clears it";
 }
 
 }  // namespace

@@ -105,7 +105,9 @@ WakeConfig decode_wake_config(const regs::RegisterFile& registers) {
         return registers.word(r::RAL, i) | std::uint64_t{registers.get(r::RAH_RAH, i)} << 32;
     };
     for (std::uint32_t i = 0; i < WakeConfig::kStations; i++) {
-        if (registers.get(r::RAH_AV, i) != 0) config.stations[config.station_count++] = address(i);
+        // Entries that name a source (ASEL) say nothing about whom a frame is for.
+        if (registers.get(r::RAH_AV, i) == 0 || registers.get(r::RAH_ASEL, i) != 0) continue;
+        config.stations[config.station_count++] = address(i);
     }
     config.own = address(0);
     for (std::uint32_t i = 0; i < config.multicast_table.size(); i++) {

@@ -90,6 +90,14 @@ TEST_F(WakeFilter, a_magic_packet_may_begin_anywhere) {
     EXPECT_EQ(matched(wrong), kBc);
 }
 
+TEST_F(WakeFilter, an_entry_that_names_a_source_wakes_for_no_destination) {
+    file.poke(r::RAL, 0x82000002, 3);
+    file.poke(r::RAH, 0x80014157, 3);  // AV, ASEL 01
+    EXPECT_EQ(matched(frame(kOther, 0x88B5, {})), 0u);
+    file.poke(r::RAH, 0x80004157, 3);
+    EXPECT_EQ(matched(frame(kOther, 0x88B5, {})), kEx);
+}
+
 Bytes arp(std::uint8_t operation, const Bytes& target) {
     Bytes body = {0, 1, 8, 0, 6, 4, 0, operation, 2, 0, 0, 0, 0, 1, 10, 0, 0, 9, 0, 0, 0, 0, 0, 0};
     body.insert(body.end(), target.begin(), target.end());

@@ -34,6 +34,8 @@ public:
     std::uint64_t operations = 0;
     std::optional<DmaKind> failed;  ///< What kind of operation that was.
     std::map<DmaKind, std::uint64_t> requests;
+    /// Where descriptors were written back, in order.
+    std::vector<std::uint64_t> write_backs;
 
     [[nodiscard]] std::uint8_t* at(std::uint64_t address) {
         assert(address >= kBase && address < kBase + kBytes);
@@ -54,6 +56,7 @@ public:
         submit({request, target, nullptr, &client, next_status(request)});
     }
     void write(const DmaRequest& request, const std::uint8_t* source, DmaClient& client) override {
+        if (request.kind == DmaKind::kWriteBack) write_backs.push_back(request.address);
         submit({request, nullptr, source, &client, next_status(request)});
     }
     void message(std::uint64_t, std::uint32_t) override {}
