@@ -34,7 +34,9 @@ Picoseconds Loopback::delimiter_ps(Picoseconds start_ps) const {
 }
 
 void Loopback::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) {
-    times_.frame_started(Direction::kTx, *frame, delimiter_ps(start_ps));
+    if (frame->time_stamp) {
+        times_.frame_started(Direction::kTx, *frame, delimiter_ps(start_ps));
+    }
     if (!active()) {
         wire_.transmit(std::move(frame), start_ps, end_ps);
         return;

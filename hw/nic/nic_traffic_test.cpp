@@ -35,8 +35,6 @@ TEST(Transmit, a_frame_leaves_with_a_good_fcs_and_its_descriptor_comes_back_done
     EXPECT_GT(nic.wire.heard[0].start_ps, doorbell_ps + microseconds(1)) << "PCIe takes time";
     EXPECT_TRUE(nic.tx_done(0));
     EXPECT_EQ(nic.read(r::TDH), 1u);
-    EXPECT_EQ(nic.nic.time_stamps().last(Direction::kTx).delimiter_ps,
-              nic.wire.heard[0].start_ps + 64'000);
 }
 
 TEST(Transmit, the_msix_message_follows_the_write_back) {
@@ -77,7 +75,6 @@ TEST(Receive, data_then_descriptor_then_message) {
     EXPECT_EQ(entries[2].kind, Mastered::Kind::kMessage);
     EXPECT_EQ(entries[2].value, 0x4020u) << "vector 0";
     EXPECT_EQ(nic.read(r::GPRC), 1u);
-    EXPECT_EQ(nic.nic.time_stamps().last(Direction::kRx).frames, 1u);
 }
 
 TEST(Receive, nothing_is_heard_without_link) {
@@ -138,7 +135,7 @@ TEST(MacLoopback, frames_return_without_link_and_the_wire_hears_nothing) {
     ASSERT_TRUE(nic.rx_done(0));
     EXPECT_EQ(nic.received(0), frame);
     EXPECT_TRUE(nic.wire.heard.empty());
-    EXPECT_EQ(nic.nic.time_stamps().last(Direction::kRx).frames, 1u);
+    EXPECT_GT(nic.nic.time_stamps().last_heard_ps(), 0u);
 }
 
 // A frame that turns round meets the receiver, which wants its checksums done.
@@ -194,7 +191,7 @@ TEST(PhyLoopback, the_wire_is_not_heard) {
     nic.arrive(NicBench::broadcast(100));
     nic.timeline.advance_by(milliseconds(1));
     EXPECT_FALSE(nic.rx_done(0));
-    EXPECT_EQ(nic.nic.time_stamps().last(Direction::kRx).frames, 0u);
+    EXPECT_EQ(nic.nic.time_stamps().last_heard_ps(), 0u);
 }
 
 TEST(PhyLoopback, leaving_it_negotiates_with_the_wire_again) {

@@ -29,6 +29,7 @@ TimeStamper::TimeStamper(const PtpParams& params, Timeline& timeline, regs::Regi
       timeline_(timeline),
       registers_(registers),
       time_(params.u7_clock_ps),
+      receive_control_(registers.storage(r::TSYNCRXCTL)),
       stamp_task_([this] { stamp_transmitted(); }) {
     install_hooks();
 }
@@ -78,7 +79,7 @@ void TimeStamper::reset() {
     timeline_.cancel(stamp_task_);
     to_stamp_.clear();
     time_.reset();
-    last_ = {};
+    last_heard_ps_ = 0;
     systim_reads_ = 0;
 }
 
@@ -98,9 +99,10 @@ std::uint32_t TimeStamper::read_systiml() {
 // --- frames -------------------------------------------------------------------------------------
 
 bool TimeStamper::frame_started(Direction direction, const Frame& frame, Picoseconds delimiter_ps) {
-    Last& last = last_[static_cast<std::size_t>(direction)];
-    last = {frame.number, delimiter_ps, last.frames + 1};
-    if (direction == Direction::kRx) return wanted(frame);
+    if (direction == Direction::kRx) {
+        last_heard_ps_ = delimiter_ps;
+        return r::TSYNCRXCTL_ENABLED.get(receive_control_) != 0 && wanted(frame);
+    }
     if (!frame.time_stamp || registers_.get(r::TSYNCTXCTL_ENABLED) == 0) return false;
     // Frames are handed over ahead of time, in their order: the stamp is there when the delimiter
     // is.
@@ -134,9 +136,7 @@ PtpPlaces TimeStamper::places() const {
 }
 
 bool TimeStamper::wanted(const Frame& frame) const {
-    const std::uint32_t control = registers_.word(r::TSYNCRXCTL);
-    if (r::TSYNCRXCTL_ENABLED.get(control) == 0) return false;
-    const std::uint32_t type = r::TSYNCRXCTL_TYPE.get(control);
+    const std::uint32_t type = r::TSYNCRXCTL_TYPE.get(receive_control_);
     if (type == r::TSYNCRXCTL_TYPE_ALL) return true;
     const PtpMessage message = find_ptp_message(frame.data(), frame.size_bytes(), places());
     if (message.header == nullptr) return false;
@@ -160,7 +160,7 @@ bool TimeStamper::stamp_received(const Frame& frame) {
         missed_[1]++;
         return false;
     }
-    const std::uint64_t stamp = time_.at(last(Direction::kRx).delimiter_ps);
+    const std::uint64_t stamp = time_.at(last_heard_ps_);
     registers_.poke(r::RXSTMPL, low(stamp));
     registers_.poke(r::RXSTMPH, high(stamp));
     const PtpMessage message = find_ptp_message(frame.data(), frame.size_bytes(), places());

@@ -19,12 +19,6 @@ namespace doorbell {
 /// time that a stamp says.
 class TimeStamper final : public FrameTimePort {
 public:
-    struct Last {
-        std::uint64_t frame = 0;
-        Picoseconds delimiter_ps = 0;
-        std::uint64_t frames = 0;
-    };
-
     TimeStamper(const PtpParams& params, Timeline& timeline, regs::RegisterFile& registers);
     ~TimeStamper() override;
     TimeStamper(const TimeStamper&) = delete;
@@ -36,9 +30,8 @@ public:
     bool frame_started(Direction direction, const Frame& frame, Picoseconds delimiter_ps) override;
     [[nodiscard]] bool stamp_received(const Frame& frame) override;
 
-    [[nodiscard]] const Last& last(Direction direction) const {
-        return last_[static_cast<std::size_t>(direction)];
-    }
+    /// When the delimiter of the frame that was heard last ended; 0 when none was.
+    [[nodiscard]] Picoseconds last_heard_ps() const { return last_heard_ps_; }
     /// SYSTIM now.
     [[nodiscard]] std::uint64_t system_time() const { return time_.at(timeline_.now_ps()); }
     void visit_metrics(MetricVisitor& visitor) const;
@@ -54,7 +47,8 @@ private:
     Timeline& timeline_;
     regs::RegisterFile& registers_;
     SystemTime time_;
-    std::array<Last, 2> last_;
+    const std::uint32_t& receive_control_;
+    Picoseconds last_heard_ps_ = 0;
     /// Delimiters of frames to be stamped that have been handed over but not yet begun.
     std::vector<Picoseconds> to_stamp_;
     Task stamp_task_;

@@ -99,10 +99,7 @@ void DescriptorRing::set_tail(std::uint32_t tail) {
 
 // --- prefetch -----------------------------------------------------------------------------------
 
-void DescriptorRing::prefetch() {
-    const std::uint32_t on_chip = static_cast<std::uint32_t>(requested_ - taken_);
-    const bool enough = on_chip >= unit_;  // For the engine to go on with.
-    if (enough && on_chip >= thresholds_.prefetch) return;
+void DescriptorRing::prefetch_more(bool enough) {
     if (stopped() || fetch_pieces_ > 0 || arrival_task_.scheduled() || stale_ > 0) return;
     const std::uint32_t in_memory = in_host();
     if (in_memory == 0 || (enough && in_memory < thresholds_.host)) return;

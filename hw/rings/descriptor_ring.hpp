@@ -98,7 +98,11 @@ public:
 
     // --- the engine's side ---
     /// Fetches descriptors when the thresholds say so.
-    void prefetch();
+    void prefetch() {
+        const auto on_chip = static_cast<std::uint32_t>(requested_ - taken_);
+        const bool enough = on_chip >= unit_;  // For the engine to go on with.
+        if (!enough || on_chip < thresholds_.prefetch) prefetch_more(enough);
+    }
     /// Descriptors that can be taken now.
     [[nodiscard]] std::uint32_t available() const {
         return fault_ == RingFault::kNone ? static_cast<std::uint32_t>(arrived_ - taken_) : 0;
@@ -161,6 +165,7 @@ public:
     void dma_complete(const DmaCompletion& completion) override;
 
 private:
+    void prefetch_more(bool enough);
     /// One write on its way: `slots` descriptors are free when it is visible.
     struct Piece {
         std::uint32_t slots;
