@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hw/base/bits.hpp"
@@ -32,11 +33,20 @@ inline void demand(bool good, const char* what) {
 
 class HandClock final : public HostClock {
 public:
-    [[nodiscard]] std::uint64_t now_ns() const override { return now_ns_; }
+    [[nodiscard]] std::uint64_t now_ns() const override {
+        looks_++;
+        return now_ns_ += step_ns_;
+    }
     void advance_ns(std::uint64_t duration_ns) { now_ns_ += duration_ns; }
+    /// From now on each look at it takes that long.
+    void step_ns(std::uint64_t step_ns) { step_ns_ = step_ns; }
+    /// How often it was looked at since the last time.
+    [[nodiscard]] std::uint64_t take_looks() { return std::exchange(looks_, 0); }
 
 private:
-    std::uint64_t now_ns_ = 1'000'000'000;
+    mutable std::uint64_t now_ns_ = 1'000'000'000;
+    mutable std::uint64_t looks_ = 0;
+    std::uint64_t step_ns_ = 0;
 };
 
 /// Keeps what was said; not more than a client could cause in an hour.

@@ -1,5 +1,7 @@
 #include "hw/plugin/server.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
@@ -89,12 +91,32 @@ void Server::wait(int timeout_ms) {
     if (timeout_ms >= 0 && (wait_ns < 0 || timeout_ms * kMillisecond_ns < wait_ns)) {
         wait_ns = timeout_ms * kMillisecond_ns;
     }
+    if (busy_poll_ns_ > 0 && watch_busily(wait_ns)) return;
     timespec limit{wait_ns / kSecond_ns, wait_ns % kSecond_ns};
     const int ready =
         ppoll(watched_.data(), watched_.size(), wait_ns < 0 ? nullptr : &limit, nullptr);
+    if (ready > 0) active_ns_ = clock_.now_ns();
     if (ready >= 0) return;
     // EINTR, or no memory for a moment: nothing is ready, the next turn asks again.
     for (pollfd& entry : watched_) entry.revents = 0;
+}
+
+/// Whether something came while it did not sleep.
+bool Server::watch_busily(std::int64_t wait_ns) {
+    std::uint64_t until_ns = active_ns_ + busy_poll_ns_;
+    std::uint64_t now_ns = clock_.now_ns();
+    if (wait_ns >= 0) {
+        until_ns = std::min(until_ns, now_ns + static_cast<std::uint64_t>(wait_ns));
+    }
+    for (; now_ns < until_ns; now_ns = clock_.now_ns()) {
+        constexpr timespec kNoWait{0, 0};
+        if (ppoll(watched_.data(), watched_.size(), &kNoWait, nullptr) > 0) {
+            active_ns_ = now_ns;
+            return true;
+        }
+        sched_yield();  // Who we wait for may have only this processor.
+    }
+    return false;
 }
 
 void Server::serve_client() {
@@ -102,7 +124,9 @@ void Server::serve_client() {
     const short happened = watched_[session_entry_].revents;
     if (happened != 0) {
         session_->ready(happened);
-        session_->finish_turn();
+        // A guest that reads stands still. Interrupts alone can wait for the end of the turn: what
+        // the far side answers at once comes with them, and wakes the client once.
+        if (session_->owes_replies()) session_->finish_turn();
     }
     if (session_->over()) end_session();
 }

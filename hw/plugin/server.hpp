@@ -27,6 +27,9 @@ public:
     void adopt(Descriptor client);
     /// The path goes at once; whoever waits at it is not served.
     void stop_listening() { listener_ = ListeningSocket(); }
+    /// How long after something happened it looks without sleeping; 0: not at all. A thread that
+    /// sleeps is woken late.
+    void busy_poll(std::uint64_t duration_ns) { busy_poll_ns_ = duration_ns; }
     /// Outlives the server's turns.
     void add(PollSource& source) { sources_.push_back({&source, 0, 0}); }
     /// Called when the outside has been dealt with, and once more when the model has worked since:
@@ -52,6 +55,7 @@ private:
 
     void collect(int& timeout_ms);
     void wait(int timeout_ms);
+    [[nodiscard]] bool watch_busily(std::int64_t wait_ns);
     void serve_client();
     void accept_client();
     void end_session();
@@ -67,6 +71,8 @@ private:
     std::size_t session_entry_ = 0;
     std::size_t listener_entry_ = 0;
     std::function<void()> end_of_turn_;
+    std::uint64_t busy_poll_ns_ = 0;
+    std::uint64_t active_ns_ = 0;
     std::uint64_t clients_served_ = 0;
     Session::Counters earlier_;
 };

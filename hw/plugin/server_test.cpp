@@ -272,6 +272,22 @@ TEST_F(Frames, a_message_may_arrive_byte_by_byte) {
     EXPECT_EQ(reply->header.id, 9);
 }
 
+TEST_F(Frames, the_server_looks_on_for_a_while_after_a_message_and_not_when_all_is_quiet) {
+    bench.clock.step_ns(1000);
+    const auto looks_of_a_turn = [&] {
+        (void)bench.clock.take_looks();
+        bench.server.turn(1);
+        return bench.clock.take_looks();
+    };
+    const std::uint64_t asleep = looks_of_a_turn();
+    bench.server.busy_poll(100'000);
+    bench.clock.advance_ns(1'000'000);
+    EXPECT_LE(looks_of_a_turn(), asleep + 2) << "long quiet";
+    bench.write(r::TDT, 0);
+    EXPECT_GT(looks_of_a_turn(), asleep + 80) << "100 us in steps of one";
+    EXPECT_LE(looks_of_a_turn(), asleep + 2) << "quiet again";
+}
+
 // --- interrupts
 // -----------------------------------------------------------------------------------
 
@@ -327,6 +343,26 @@ TEST_F(Interrupts, several_frames_of_one_turn_are_one_event) {
     for (std::uint32_t i = 0; i < 8; i++) bench.put_frame(i, 100, 1);
     bench.write(r::TDT, 8);
     EXPECT_EQ(vectors[2].take(), 1u);
+}
+
+TEST_F(Interrupts, what_comes_in_at_the_end_of_a_turn_is_told_with_what_went_out_in_it) {
+    use_msix();
+    std::uint64_t told_before = 0;
+    bench.server.at_end_of_turn([&] {
+        if (bench.wire.heard.empty()) return;
+        told_before += vectors[2].take();
+        bench.wire.heard.clear();
+        FramePtr answer = bench.frames.take();
+        answer->resize(100);
+        std::memset(answer->data(), 1, 100);
+        const Picoseconds now_ps = bench.model.timeline().now_ps();
+        bench.device.nic().receive(std::move(answer), now_ps, now_ps);
+    });
+    bench.send_frame(0, 100, 1);
+    EXPECT_EQ(told_before, 0u) << "the client would wake twice";
+    EXPECT_EQ(vectors[2].take(), 1u);
+    EXPECT_EQ(vectors[0].take(), 1u);
+    bench.server.at_end_of_turn({});
 }
 
 TEST_F(Interrupts, msi_is_one_event_for_all_causes) {

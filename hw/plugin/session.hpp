@@ -57,6 +57,8 @@ public:
     void ready(short happened);
     /// The model may have worked since: interrupts go out, and replies that waited for room.
     void finish_turn();
+    /// Replies that `finish_turn` sends.
+    [[nodiscard]] bool owes_replies() const { return channel_.unsent(); }
     /// Ends the session from our side, in an orderly way.
     void close();
 

@@ -143,6 +143,11 @@ void add_serve(CLI::App& app, ServeOptions& serve) {
                    "Rate of its cable, which then carries real segments (default: none)")
         ->type_name("MBPS")
         ->check(CLI::Range(1, 1'000'000).description(""));
+    sub.add_option("--busy-poll", serve.busy_poll_us,
+                   "Look on for so long after something happened before it sleeps; 0: not at all")
+        ->type_name("US")
+        ->check(CLI::Range(0, 1'000'000).description(""))
+        ->capture_default_str();
     sub.add_flag("--once", serve.once, "End when the first client has gone");
     sub.add_flag_function(
         "-v,--verbose", [&serve](std::int64_t n) { serve.verbosity = static_cast<int>(n); },

@@ -224,6 +224,7 @@ bool build(const ServeOptions& options, const ProgramPaths& paths, Served& serve
         options.time == "fast" ? plugin::Pace::kFast : plugin::Pace::kWall);
     served.server =
         std::make_unique<plugin::Server>(*served.device, *served.time, served.clock, served.log);
+    served.server->busy_poll(std::uint64_t{options.busy_poll_us} * 1000);
     served.server->add(*served.far_side);
     served.server->at_end_of_turn([&served] { served.end_of_turn(); });
     served.far_side->attach(served.device->nic());

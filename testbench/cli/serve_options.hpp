@@ -17,6 +17,7 @@ struct ServeOptions {
     std::vector<std::string> sets;
     std::string time = "wall";
     std::uint32_t rate_mbps = 0;  ///< 0: no limit.
+    std::uint32_t busy_poll_us = 50;  ///< 0: it sleeps at once.
     bool once = false;
     int verbosity = 0;  ///< -1 with -q.
 };

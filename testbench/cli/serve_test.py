@@ -249,6 +249,7 @@ class Serve(Acceptance):
                 (("--rom", str(BINARY)), "no expansion ROM"),
                 (("--capture", "/nowhere/file"), "cannot be written"),
                 (("--time", "slow"), "--time"),
+                (("--busy-poll", "-1"), "--busy-poll"),
                 (("--rate", "0"), "--rate")):
             self.assertIn(words, self.refused(*path, *arguments), arguments)
             self.assertFalse(os.path.exists(self.path), arguments)

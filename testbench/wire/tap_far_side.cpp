@@ -260,6 +260,7 @@ void TapFarSide::write(const std::vector<iovec>& pieces, std::uint32_t size_byte
     do {
         written = ::writev(descriptor_, pieces.data(), static_cast<int>(pieces.size()));
     } while (written < 0 && errno == EINTR);
+    wrote_ = true;
     if (written >= 0) return;
     count_lost_outward();
     if (gone_) return;
@@ -281,15 +282,22 @@ void TapFarSide::after_wait(const pollfd* ready, std::size_t count) {
     if (count == 0) return;
     if ((ready->revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return lose_device();
     if ((ready->revents & POLLIN) == 0) return;
+    read_packets();
+}
+
+/// The host's kernel often answers a packet while it is being written.
+void TapFarSide::flush() {
+    send_train();
+    deliver();
+    if (wrote_) read_packets();
+}
+
+void TapFarSide::read_packets() {
+    wrote_ = false;
     for (unsigned reads = 0; reads < kReadsPerTurn && all_delivered(); reads++) {
         if (!read_packet()) return;
         deliver();
     }
-}
-
-void TapFarSide::flush() {
-    send_train();
-    deliver();
 }
 
 /// Somebody deleted the interface.

@@ -50,6 +50,7 @@ private:
     void send_train();
     void send_alone(const Frame& frame);
     void write(const std::vector<iovec>& pieces, std::uint32_t size_bytes);
+    void read_packets();
     [[nodiscard]] bool read_packet();
     void take_packet(std::size_t size_bytes);
     void cut();
@@ -66,6 +67,7 @@ private:
     std::uint64_t large_inward_ = 0;
     int last_error_ = 0;
     bool gone_ = false;
+    bool wrote_ = false;  ///< Since it last read.
 };
 
 }  // namespace doorbell::wire

@@ -205,6 +205,19 @@ TEST_F(TapOnASocket, AnUnfinishedChecksumOfTheKernelIsFinishedAndShortFramesAreP
     EXPECT_EQ(test::problem_of(*nic_.received[0]), "");
 }
 
+TEST_F(TapOnASocket, WhatTheKernelAnswersAtOnceReachesTheNicAtTheEndOfTheSameTurn) {
+    open(kEverything);
+    write_kernel({}, test::pattern(100));
+    side_->flush();
+    EXPECT_EQ(nic_.received.size(), 0u) << "nothing was sent: the kernel is asked with poll(2)";
+    side_->transmit(test::make_frame(surroundings_.frames, test::pattern(64)), 0, 0);
+    side_->flush();
+    EXPECT_EQ(nic_.received.size(), 1u);
+    write_kernel({}, test::pattern(100));
+    side_->flush();
+    EXPECT_EQ(nic_.received.size(), 1u) << "once for what was sent";
+}
+
 TEST_F(TapOnASocket, WhatTheNicHasNoRoomForStaysWithTheKernel) {
     open(kEverything);
     nic_.room = 3;
@@ -331,6 +344,7 @@ protected:
     static constexpr const char* kName = "wires0";
 
     void SetUp() override {
+        home_ = ::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
         if (!enter_namespace()) {
             GTEST_SKIP() << "no network namespace may be made here: " << std::strerror(errno);
         }
@@ -342,6 +356,13 @@ protected:
         side_ = std::move(made.far_side);
         side_->attach(nic_);
         set_address();
+    }
+
+    /// The tests after this one see the network that those before it saw.
+    ~TapInANamespace() override {
+        side_.reset();
+        (void)::setns(home_, CLONE_NEWNET);
+        ::close(home_);
     }
 
     /// 10.77.0.1/24, and the guest's 10.77.0.2 is known without ARP.
@@ -409,6 +430,7 @@ protected:
     test::Surroundings surroundings_;
     test::KeepingNic nic_;
     std::unique_ptr<FarSide> side_;
+    int home_ = -1;  ///< The network that the process was started in.
     Bytes address_;
     std::size_t seen_ = 0;
 };
