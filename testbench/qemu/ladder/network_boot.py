@@ -13,7 +13,8 @@ imgfetch tftp://${next-server}/payload.bin && imgstat
 echo fetch-done
 """
 BOOT = """#!ipxe
-kernel tftp://${next-server}/vmlinuz console=ttyS0 quiet panic=-1 rdinit=/init initrd=initramfs
+kernel tftp://${next-server}/vmlinuz console=ttyS0 quiet panic=-1 no_timer_check \
+rdinit=/init initrd=initramfs
 initrd tftp://${next-server}/initramfs
 boot
 """
