@@ -11,7 +11,8 @@ namespace doorbell {
 class FrameTimePort {
 public:
     virtual ~FrameTimePort() = default;
-    /// Sent, with a wish for a stamp: may be told ahead of time. Received: true when the frame is one to be stamped.
+    /// Sent, with a wish for a stamp: may be told ahead of time. Received: true when the frame is
+    /// one to be stamped.
     virtual bool frame_started(Direction direction, const Frame& frame,
                                Picoseconds delimiter_ps) = 0;
     /// The frame that was heard last, and is one to be stamped, is good and was let in by the
