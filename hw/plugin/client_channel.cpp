@@ -75,7 +75,10 @@ ClientChannel::Received ClientChannel::receive() {
     }
     if (size == 0) return Received::kEnd;
     filled_ += static_cast<std::size_t>(size);
-    if (header.msg_controllen != 0) take_descriptors(header);
+    // When no descriptor at all could be taken, there is only the flag.
+    if (header.msg_controllen != 0 || (header.msg_flags & MSG_CTRUNC) != 0) {
+        take_descriptors(header);
+    }
     return Received::kBytes;
 }
 
@@ -83,7 +86,6 @@ void ClientChannel::take_descriptors(msghdr& header) {
     const std::uint64_t owner = last_message_start();
     if (owner != descriptors_at_) descriptors_.clear();
     descriptors_at_ = owner;
-    if ((header.msg_flags & MSG_CTRUNC) != 0) descriptors_lost_ = true;
     for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;
          part = CMSG_NXTHDR(&header, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -97,10 +99,13 @@ void ClientChannel::take_descriptors(msghdr& header) {
             if (is_socket(descriptor)) {
                 sockets_came_ = true;
             } else if (!descriptors_.add(std::move(descriptor))) {
-                descriptors_lost_ = true;
+                descriptors_lost_ = descriptors_too_many_ = true;
             }
         }
     }
+    if ((header.msg_flags & MSG_CTRUNC) == 0) return;
+    descriptors_lost_ = true;
+    if (descriptors_.count() == vfio_user::kMaxDescriptors) descriptors_too_many_ = true;
 }
 
 // A read ends with the bytes that the descriptors were sent with: they are the last message's that
@@ -137,6 +142,11 @@ ClientChannel::Next ClientChannel::next(Message& message) {
         return malformed(vfio_user::command_name(header.command) + " says it has " +
                          std::to_string(header.size_bytes) + " bytes, more than the " +
                          std::to_string(vfio_user::kMaxMessageBytes) + " of the longest message");
+    }
+    if (descriptors_lost_ && !descriptors_too_many_) {
+        return malformed(
+            "the file descriptors of a message were lost, since this server has as many open as it "
+            "may (ulimit -n)");
     }
     if (descriptors_lost_) {
         return malformed("more than " + std::to_string(vfio_user::kMaxDescriptors) +

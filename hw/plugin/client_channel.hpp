@@ -123,6 +123,7 @@ private:
     Descriptors handed_out_;
     std::uint64_t descriptors_at_ = 0;
     bool descriptors_lost_ = false;
+    bool descriptors_too_many_ = false;  ///< Of one message; else it is this process that is full.
     bool sockets_came_ = false;
 
     std::vector<std::uint8_t> replies_;

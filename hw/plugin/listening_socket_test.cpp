@@ -61,6 +61,26 @@ TEST_F(Socket, that_somebody_listens_at_is_in_use) {
     EXPECT_TRUE(connects(path())) << "the first one is not disturbed";
 }
 
+TEST_F(Socket, that_has_a_full_queue_is_in_use_as_well) {
+    const ListeningSocket first = ListeningSocket::open_at(path(), why);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path().c_str(), path().size());
+    std::vector<Descriptor> waiting;
+    int error = 0;
+    while (error == 0 && waiting.size() < 5000) {
+        waiting.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+        if (connect(waiting.back().number(), reinterpret_cast<const sockaddr*>(&address),
+                    sizeof address) != 0) {
+            error = errno;
+        }
+    }
+    ASSERT_EQ(error, EAGAIN);
+    EXPECT_FALSE(ListeningSocket::open_at(path(), why).open());
+    EXPECT_THAT(why, HasSubstr("another server listens there"));
+    EXPECT_EQ(access(path().c_str(), F_OK), 0);
+}
+
 TEST_F(Socket, that_nobody_listens_at_any_more_is_replaced) {
     {
         sockaddr_un address{};
@@ -133,6 +153,18 @@ TEST_F(Socket, does_not_replace_a_file) {
     EXPECT_FALSE(socket.open());
     EXPECT_THAT(why, HasSubstr("is no socket"));
     EXPECT_EQ(access(path().c_str(), F_OK), 0);
+}
+
+TEST_F(Socket, may_have_the_longest_path_there_is) {
+    std::string longest = path();
+    longest.resize(sizeof(sockaddr_un::sun_path) - 1, 'x');
+    {
+        const ListeningSocket socket = ListeningSocket::open_at(longest, why);
+        ASSERT_TRUE(socket.open()) << why;
+        EXPECT_TRUE(connects(longest));
+        EXPECT_TRUE(socket.accept().open());
+    }
+    EXPECT_NE(access(longest.c_str(), F_OK), 0);
 }
 
 TEST_F(Socket, names_the_limit_of_a_long_path_and_the_missing_folder) {

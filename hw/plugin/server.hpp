@@ -73,6 +73,8 @@ private:
     std::function<void()> end_of_turn_;
     std::uint64_t busy_poll_ns_ = 0;
     std::uint64_t active_ns_ = 0;
+    std::uint64_t accept_after_ns_ = 0;
+    bool accept_failed_ = false;  ///< And has been told.
     std::uint64_t clients_served_ = 0;
     Session::Counters earlier_;
 };

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 
 #include <cerrno>
@@ -588,6 +589,22 @@ TEST_F(Frames, memory_without_a_descriptor_is_refused_to_the_device_and_the_cure
     EXPECT_TRUE(bench.log.says("share=on"));
 }
 
+TEST_F(Frames, of_many_failed_accesses_three_are_told_and_all_are_counted) {
+    for (std::uint32_t i = 0; i < PluginBench::kRingSize; i++) {
+        store_le64(bench.at(PluginBench::kRxRing + i * 16), 0x7'0000'0000);
+    }
+    EXPECT_FALSE(bench.unmap(PluginBench::kRam, PluginBench::kRamBytes).failed());
+    for (std::uint32_t i = 0; i < 10; i++) {
+        bench.write(r::TDT, i + 1);
+        bench.write(r::CTRL, bench.read(r::CTRL) | r::CTRL_RST.mask());
+        bench.advance(milliseconds(50));
+        bench.link_up();
+        bench.open_rings();
+    }
+    EXPECT_GT(bench.device.counters().dma_failures, 5u);
+    EXPECT_EQ(bench.log.warnings.size(), 3u);
+}
+
 TEST_F(Frames, memory_that_may_only_be_read_is_not_written) {
     EXPECT_FALSE(bench.unmap(PluginBench::kRam, PluginBench::kRamBytes).failed());
     EXPECT_FALSE(
@@ -666,6 +683,30 @@ TEST_F(Interrupts, reset_releases_the_line) {
     EXPECT_TRUE(bench.device.interrupts().pin_level());
     EXPECT_FALSE(bench.client.ask(vu::Command::kReset).failed());
     EXPECT_FALSE(bench.device.interrupts().pin_level());
+}
+
+TEST(Probe, the_rom_bar_is_forgotten_by_a_reset_and_by_the_next_client) {
+    PluginBench bench(PluginBench::quick(), std::vector<std::uint8_t>(5000, 0x55));
+    bench.open();
+    bench.write_config(0x30, 4, 0xFEA0'0001);
+    EXPECT_EQ(bench.read_dword(vu::kConfigRegion, 0x30), 0xFEA0'0001u);
+    EXPECT_FALSE(bench.client.ask(vu::Command::kReset).failed());
+    EXPECT_EQ(bench.read_dword(vu::kConfigRegion, 0x30), 0u);
+    bench.write_config(0x31, 2, 0xA0FF);
+    EXPECT_EQ(bench.read_dword(vu::kConfigRegion, 0x30), 0x00A0'E000u) << "two bytes of it";
+    bench.client.hang_up();
+    bench.server.turn(0);
+    bench.open();
+    EXPECT_EQ(bench.read_dword(vu::kConfigRegion, 0x30), 0u);
+}
+
+TEST_F(Interrupts, the_next_client_is_not_masked_by_the_one_before) {
+    EXPECT_FALSE(bench.set_irqs(kEventTrigger, vu::kIrqIntx, 0, 1, {line.number()}).failed());
+    EXPECT_FALSE(bench.set_irqs(vu::kSetDataNone | vu::kSetMask, vu::kIrqIntx, 0, 1).failed());
+    EXPECT_TRUE(bench.device.interrupts().pin_masked());
+    bench.client.hang_up();
+    bench.server.turn(0);
+    EXPECT_FALSE(bench.device.interrupts().pin_masked());
 }
 
 TEST_F(Interrupts, the_next_client_gets_a_nic_as_after_power_on) {
@@ -810,6 +851,11 @@ TEST_F(AtItsSocket, a_client_is_not_turned_away_for_one_who_left_messages_behind
     }
     EXPECT_FALSE(bench.log.says("turned away"));
     EXPECT_EQ(bench.server.clients_served(), 4u);
+    const Session::Counters& earlier = bench.server.earlier_sessions();
+    EXPECT_EQ(earlier.messages, 6u) << "a VERSION and a write of each that has gone";
+    EXPECT_EQ(earlier.region_writes, 3u);
+    EXPECT_EQ(earlier.region_reads + earlier.errors, 0u);
+    EXPECT_GE(earlier.receives, 3u);
 }
 
 TEST_F(AtItsSocket, a_client_waits_while_the_one_before_is_seen_off) {
@@ -848,6 +894,41 @@ TEST_F(AtItsSocket, one_who_is_served_is_not_put_out_however_long_it_is_silent) 
     EXPECT_FALSE(greeted(dial()));
     EXPECT_NE(bench.server.session()->state(), Session::State::kClosing);
     EXPECT_EQ(bench.server.clients_served(), 1u);
+}
+
+/// Lets this process open no more descriptors than it has.
+class NoMoreDescriptors {
+public:
+    NoMoreDescriptors() {
+        EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+        const int next = dup(0);
+        close(next);
+        rlimit limit = before_;
+        limit.rlim_cur = static_cast<rlim_t>(next);
+        EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+    ~NoMoreDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+    NoMoreDescriptors(const NoMoreDescriptors&) = delete;
+    NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
+
+private:
+    rlimit before_{};
+};
+
+TEST_F(AtItsSocket, a_client_for_whom_no_descriptor_is_left_waits_and_is_taken_when_there_is_one) {
+    const Descriptor client = dial();
+    {
+        const NoMoreDescriptors none;
+        for (int i = 0; i < 50; i++) {
+            bench.server.turn(0);
+            if (i % 10 == 9) bench.clock.advance_ns(100'000'000);
+        }
+    }
+    ASSERT_EQ(bench.log.warnings.size(), 1u) << "said once";
+    EXPECT_TRUE(bench.log.says("ulimit -n"));
+    EXPECT_EQ(bench.server.session(), nullptr);
+    bench.clock.advance_ns(100'000'000);
+    EXPECT_TRUE(greeted(client));
 }
 
 TEST_F(AtItsSocket, the_path_goes_when_it_listens_no_more_and_who_waits_there_is_not_served) {
@@ -942,6 +1023,19 @@ TEST(Malformed, commands_that_are_not_known_or_not_supported_say_so) {
     EXPECT_TRUE(bench.log.says("command 77"));
 }
 
+TEST(Malformed, what_wants_no_reply_gets_none_not_even_an_error) {
+    PluginBench bench;
+    bench.open();
+    for (const int command : {2, 3, 5, 7, 8, 9, 10, 15, 77}) {
+        bench.client.post(static_cast<vu::Command>(command), {}, {}, vu::kNoReply);
+    }
+    bench.client.post(vu::Command::kRegionRead, PluginBench::access(7, 0, 4), {}, vu::kNoReply);
+    bench.client.post(vu::Command::kReset, {}, {}, vu::kNoReply);
+    EXPECT_EQ(bench.read_dword(vu::kConfigRegion, 0), 0x10D3'8086u) << "the one that was asked for";
+    EXPECT_FALSE(bench.client.take_reply().has_value());
+    EXPECT_EQ(bench.server.session()->counters().errors, 9u);
+}
+
 TEST(Malformed, a_reply_that_nobody_asked_for_is_ignored_with_a_line) {
     PluginBench bench;
     bench.open();
@@ -975,6 +1069,29 @@ TEST(Malformed, accesses_outside_of_a_region_are_errors_and_touch_nothing) {
               EINVAL)
         << "says more than it brings";
     EXPECT_FALSE(bench.region_read(0, 131072, 0).failed()) << "nothing at the end is nothing";
+}
+
+TEST(Malformed, parts_of_registers_are_not_written_and_whole_ones_between_them_are) {
+    PluginBench bench;
+    bench.open();
+    bench.enable();
+    bench.write(r::RDBAL, 0x10);
+    bench.write(r::RDBAH, 0x20);
+    const auto post = [&](std::uint64_t offset, std::uint32_t bytes) {
+        std::vector<std::uint8_t> payload = PluginBench::access(0, offset, bytes);
+        payload.resize(payload.size() + bytes, 0x70);
+        EXPECT_FALSE(bench.client.ask(vu::Command::kRegionWrite, payload).failed());
+    };
+    post(r::RDBAL.offset, 1);
+    post(r::RDBAL.offset + 2, 2);
+    post(r::RDBAL.offset + 1, 4);
+    post(r::RDBAL.offset, 0);
+    EXPECT_EQ(bench.read(r::RDBAL), 0x10u);
+    EXPECT_EQ(bench.read(r::RDBAH), 0x20u);
+    post(r::RDBAL.offset + 2, 8);
+    EXPECT_EQ(bench.read(r::RDBAL), 0x10u);
+    EXPECT_EQ(bench.read(r::RDBAH), 0x7070'7070u);
+    EXPECT_EQ(bench.read(r::RDLEN), 0u);
 }
 
 TEST(Malformed, a_write_multi_that_lies_about_its_count_writes_nothing) {
@@ -1034,6 +1151,18 @@ TEST(Malformed, interrupts_that_do_not_exist_or_two_actions_at_once_are_refused)
     EXPECT_FALSE(bench.device.interrupts().has_descriptor(vu::kIrqMsix, 0));
 }
 
+TEST(Malformed, an_event_that_would_block_and_is_full_stops_nobody) {
+    PluginBench bench;
+    bench.open();
+    const Descriptor blocking(eventfd(0, EFD_CLOEXEC));
+    const std::uint64_t full = ~std::uint64_t{0} - 1;
+    ASSERT_EQ(write(blocking.number(), &full, sizeof full), ssize_t{sizeof full});
+    EXPECT_FALSE(bench.set_irqs(kEventTrigger, vu::kIrqMsix, 0, 1, {blocking.number()}).failed());
+    EXPECT_FALSE(bench.set_irqs(vu::kSetDataNone | vu::kSetTrigger, vu::kIrqMsix, 0, 1).failed());
+    bench.server.turn(0);
+    EXPECT_EQ(bench.device.interrupts().delivered(vu::kIrqMsix, 0), 0u);
+}
+
 TEST(Malformed, too_many_descriptors_end_the_connection_and_none_is_left_open) {
     PluginBench bench;
     bench.open();
@@ -1049,6 +1178,21 @@ TEST(Malformed, too_many_descriptors_end_the_connection_and_none_is_left_open) {
     const int after = dup(0);
     close(after);
     EXPECT_LE(after, before);
+}
+
+TEST(Malformed, descriptors_that_this_process_has_no_room_for_are_not_blamed_on_the_client) {
+    PluginBench bench;
+    bench.connect();
+    ASSERT_FALSE(bench.say_version().failed());
+    {
+        const NoMoreDescriptors none;
+        bench.client.post(vu::Command::kDmaMap, PluginBench::map_payload(0, 0x1000, 0, 3),
+                          {bench.ram.number()});
+        bench.server.turn(0);
+    }
+    EXPECT_TRUE(bench.log.says("ulimit -n"));
+    EXPECT_FALSE(bench.log.says("with one message"));
+    EXPECT_TRUE(bench.client.closed());
 }
 
 TEST(Malformed, a_client_that_hands_over_its_own_socket_and_goes_is_gone) {
