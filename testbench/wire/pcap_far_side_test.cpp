@@ -446,6 +446,8 @@ TEST(PcapOptions, EachMistakeSaysWhatWouldBeRight) {
         {"pcap:a,b,interface=eth0", "is no number of an interface"},
         {"pcap:a,b,direction=up", "neither in, out nor both"},
         {"pcap:/nonexistent/file,", "cannot read /nonexistent/file"},
+        {"pcap:/dev/zero,-", "is no regular file"},
+        {"pcap:/,-", "is no regular file"},
     };
     for (const auto& [spec, expected] : rows) {
         EXPECT_NE(refusal(spec).find(expected), std::string::npos) << spec << ": " << refusal(spec);

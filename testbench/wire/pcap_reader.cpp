@@ -1,5 +1,7 @@
 #include "testbench/wire/pcap_reader.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -70,6 +72,13 @@ std::uint64_t PcapReader::get64(const std::uint8_t* p) const {
 }
 
 std::unique_ptr<PcapReader> PcapReader::open(const std::string& path, std::string& error) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+        error = path +
+                " is no regular file: write what it holds into one first (the guest would stand "
+                "still whenever a pipe has nothing to give)";
+        return nullptr;
+    }
     File file(std::fopen(path.c_str(), "rb"), &std::fclose);
     if (!file) {
         error = "cannot read " + path + ": " + std::strerror(errno);
