@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -13,7 +15,6 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -25,6 +26,7 @@
 #include "testbench/cli/serve_wire.hpp"
 #include "testbench/cli/server_state.hpp"
 #include "testbench/report/log.hpp"
+#include "testbench/wire/wire_spec.hpp"
 
 namespace doorbell::cli {
 namespace {
@@ -135,22 +137,24 @@ bool set_params(const ServeOptions& options, NicParams& params) {
 
 bool read_rom(const ServeOptions& options, std::vector<std::uint8_t>& rom) {
     if (options.rom.empty()) return true;
+    // One byte more than there may be: it need not end, and a folder can be opened as well.
+    constexpr std::size_t kMost = plugin::vfio_user::kMaxDataBytes;
+    rom.resize(kMost + 1);
     std::ifstream file(options.rom, std::ios::binary);
-    rom.assign(std::istreambuf_iterator<char>(file), {});
-    if (!file) {
+    file.read(reinterpret_cast<char*>(rom.data()), static_cast<std::streamsize>(rom.size()));
+    if (!file.is_open() || file.bad()) {
         return fail(
             fmt::format("--rom '{}' cannot be read: {}", options.rom, std::strerror(errno)));
     }
+    rom.resize(static_cast<std::size_t>(file.gcount()));
     // PCI firmware specification: an image starts with 55 AA.
     if (rom.size() < 2 || rom[0] != 0x55 || rom[1] != 0xAA) {
         return fail(fmt::format("--rom '{}' is no expansion ROM: it does not begin with 55 AA",
                                 options.rom));
     }
-    if (rom.size() > plugin::vfio_user::kMaxDataBytes) {
-        return fail(
-            fmt::format("--rom '{}' has {} bytes, more than the {} that a client reads at "
-                        "once",
-                        options.rom, rom.size(), plugin::vfio_user::kMaxDataBytes));
+    if (rom.size() > kMost) {
+        return fail(fmt::format("--rom '{}' has more than the {} bytes that a client reads at once",
+                                options.rom, kMost));
     }
     return true;
 }
@@ -178,6 +182,26 @@ struct Served {
     }
 };
 
+/// Two things in one file would spoil each other.
+bool all_apart(const ServeOptions& options) {
+    const wire::WireSpec wire = wire::parse_wire_spec(options.wire);
+    const auto at = [&](std::size_t i) {
+        return i < wire.storage.size() ? wire.storage[i] : std::string();
+    };
+    if (wire.kind == "unix" &&
+        (at(0) == options.socket || at(0) == InspectSocket::path_of(options.socket))) {
+        return fail(fmt::format(
+            "--wire '{}' is the path of --socket, where QEMU connects; give the cable another one",
+            options.wire));
+    }
+    if (wire.kind == "pcap" && !options.capture.empty() &&
+        (at(0) == options.capture || at(1) == options.capture)) {
+        return fail(fmt::format("--capture '{}' is a file of --wire '{}', too; write into another",
+                                options.capture, options.wire));
+    }
+    return true;
+}
+
 bool open_sockets(const ServeOptions& options, Served& served) {
     // Whoever sees the sockets may send a signal at once.
     served.signals = std::make_unique<Signals>(
@@ -201,7 +225,9 @@ bool build(const ServeOptions& options, const ProgramPaths& paths, Served& serve
     NicParams params;
     params = plugin::NicDevice::served(params, options.rate_mbps);
     std::vector<std::uint8_t> rom;
-    if (!set_params(options, params) || !read_rom(options, rom)) return false;
+    if (!all_apart(options) || !set_params(options, params) || !read_rom(options, rom)) {
+        return false;
+    }
     const auto say = [](const std::string& line) { log::info("wire: {}", line); };
     wire::MadeFarSide made =
         open_wire(options.wire, options.rate_mbps, paths,
@@ -230,6 +256,17 @@ bool build(const ServeOptions& options, const ProgramPaths& paths, Served& serve
     served.far_side->attach(served.device->nic());
     log::info("wire: {}", served.far_side->description());
     return open_sockets(options, served);
+}
+
+/// Each connection of a guest through --wire user is one of ours: the usual 1024 are few.
+void allow_many_descriptors() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    constexpr rlim_t kEnough = 65'536;
+    const rlim_t wanted = std::min(limit.rlim_max, kEnough);
+    if (limit.rlim_cur >= wanted) return;
+    limit.rlim_cur = wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void say_hello(const ServeOptions& options) {
@@ -271,6 +308,7 @@ int serve(const ServeOptions& options, Served& served) {
 
 int serve_command(const ServeOptions& options, const ProgramPaths& paths) {
     Served served;
+    allow_many_descriptors();
     if (!build(options, paths, served)) return kUsageError;
     return serve(options, served);
 }

@@ -240,6 +240,9 @@ class Serve(Acceptance):
 
     def test_mistakes_say_what_and_what_to_do(self):
         path = ("--socket", self.path)
+        endless = str(self.folder / "endless.rom")
+        pathlib.Path(endless).write_bytes(b"\x55\xaa")
+        os.truncate(endless, 1 << 40)
         for arguments, words in (
                 (("--set", "nic.phy.autonegotiation_mss=1"), "did you mean"),
                 (("--set", "link.x=1"), "nic.NAME=VALUE"),
@@ -247,6 +250,12 @@ class Serve(Acceptance):
                 (("--wire", "wet:string"), "there is no wire"),
                 (("--rom", "/nowhere"), "cannot be read"),
                 (("--rom", str(BINARY)), "no expansion ROM"),
+                (("--rom", str(self.folder)), "Is a directory"),
+                (("--rom", "/dev/null"), "no expansion ROM"),
+                (("--rom", endless), "more than the 1048576 bytes"),
+                (("--wire", "unix:" + self.path), "is the path of --socket"),
+                (("--wire", "unix:" + self.path + ".inspect"), "is the path of --socket"),
+                (("--wire", "pcap:-,x", "--capture", "x"), "write into another"),
                 (("--capture", "/nowhere/file"), "cannot be written"),
                 (("--time", "slow"), "--time"),
                 (("--busy-poll", "-1"), "--busy-poll"),
