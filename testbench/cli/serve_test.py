@@ -282,6 +282,13 @@ class Serve(Acceptance):
             self.assertEqual(code, 128 + number, err)
             self.assertIn("interrupts", err, "SIGUSR1 printed nothing")
             self.assertEqual(list(self.folder.iterdir()), [])
+            self.serve("-q")
+            # Two at once: it is stopped until both are there.
+            for each in (signal.SIGSTOP, signal.SIGUSR1, number, signal.SIGCONT):
+                self.server.send_signal(each)
+            code, _, err = self.end(number)
+            self.assertEqual(code, 128 + number, err)
+            self.assertIn("interrupts", err, "the first of two signals was lost")
             self.start("-q")
             self.await_socket(0)
             self.assertEqual(self.end(number)[0], 128 + number)

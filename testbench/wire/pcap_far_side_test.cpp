@@ -320,6 +320,27 @@ protected:
     std::unique_ptr<FarSide> side_;
 };
 
+TEST_F(Replay, FramesThatWereCutOrFitIntoNoFrameAreLeftOutAndCounted) {
+    Builder file;
+    file.pcap_header(0xa1b2c3d4);
+    file.pcap_record(1, 0, test::pattern(60, 1));
+    file.pcap_record(1, 1, test::pattern(Frame::kCapacityBytes + 1, 2));
+    file.pcap_record(1, 2, test::pattern(96, 3));
+    store_le32(&file.bytes[file.bytes.size() - 96 - 4], 1500);  // As long as it was on its wire.
+    file.pcap_record(1, 3, {});
+    file.pcap_record(1, 4, test::pattern(Frame::kCapacityBytes, 4));
+    file.pcap_record(1, 5, test::pattern(61, 5));
+    open("pcap:" + folder_.write("in", file.bytes) + ",");
+    nic_.listening = true;
+    run_until(microseconds(10));
+    ASSERT_EQ(nic_.frames.size(), 3u);
+    EXPECT_EQ(nic_.frames[1]->size_bytes(), Frame::kCapacityBytes);
+    EXPECT_EQ(nic_.frames[2]->size_bytes(), 61u);
+    EXPECT_EQ(test::Metrics(*side_)["replayed.left_out_frames"], 3u);
+    ASSERT_FALSE(surroundings_.said.empty());
+    EXPECT_NE(surroundings_.said.back().find("left out 3"), std::string::npos);
+}
+
 TEST_F(Replay, FramesComeAtTheirTimesFromTheMomentTheNicListens) {
     Builder file;
     file.pcap_header(0xa1b2c3d4);

@@ -238,6 +238,20 @@ TEST_F(TapOnASocket, WhatTheNicHasNoRoomForStaysWithTheKernel) {
     EXPECT_EQ(test::Metrics(*side_)["inward.lost_frames"], 0u);
 }
 
+TEST(TapThatTakesNothing, EveryFrameIsCountedAndTheReasonSaidOnce) {
+    test::Surroundings surroundings;
+    TapFarSide side(::open("/dev/null", O_RDONLY | O_CLOEXEC), "tap9", kEverything,
+                    surroundings.context);
+    test::KeepingNic nic;
+    side.attach(nic);
+    for (int i = 0; i < 5; i++) {
+        side.transmit(test::make_frame(surroundings.frames, test::pattern(100)), 0, 0);
+    }
+    EXPECT_EQ(test::Metrics(side)["outward.lost_frames"], 5u);
+    ASSERT_EQ(surroundings.said.size(), 1u);
+    EXPECT_NE(surroundings.said[0].find("tap9 refused a packet of 100 bytes"), std::string::npos);
+}
+
 TEST_F(TapOnASocket, WhoLooksOnSeesFramesAsOnACableAndTheNicIsAskedForThem) {
     struct Watcher final : WireTap {
         void frame_out(std::uint32_t, const Frame&, Picoseconds) override { out++; }

@@ -75,6 +75,18 @@ TEST_F(CableWithARate, WhatComesFromOutsideIsPacedToTheRateAndNothingIsLost) {
     EXPECT_EQ(metrics["backward.drops.rate"], 0u);
 }
 
+TEST_F(CableWithARate, OverALongTimeTheGapsBetweenFramesCountAndTheRestWaitsOutside) {
+    open(100);
+    for (int i = 0; i < 1000; i++) outside_->give(1230);
+    surroundings_.turn(*side_);
+    EXPECT_LE(test::Metrics(*side_)["inward.frames"], 5u) << "200 us ahead of the cable";
+    const Picoseconds frame_ps = nanoseconds(80) * (8 + 1230 + 4 + 12);
+    run_until(frame_ps * 900);
+    EXPECT_LE(nic_.received.size(), 900u);
+    EXPECT_GE(nic_.received.size(), 899u);
+    EXPECT_LE(test::Metrics(*side_)["inward.frames"], 905u);
+}
+
 TEST_F(CableWithARate, EachSideHearsWhatTheOtherOffersAsTheCableCarriesIt) {
     open(100);
     ASSERT_EQ(nic_.partners.size(), 1u);
@@ -125,6 +137,36 @@ TEST_F(CableWithARate, WhoLooksOnSeesEachFrameOnceAtTheNicsEnd) {
     surroundings_.turn(*side_);
     run_until(microseconds(20));
     EXPECT_EQ(watcher.in_ps.size(), 1u);
+}
+
+/// What every far side does.
+TEST(WhatComesFromOutside, IsPaddedWithZerosWhateverTheFrameHeldBefore) {
+    test::Surroundings surroundings;
+    test::KeepingNic nic;
+    Outside side(surroundings.context);
+    side.attach(nic);
+    { const FramePtr used = test::make_frame(surroundings.frames, Bytes(1000, 0xEE)); }
+    side.give(20);
+    surroundings.turn(side);
+    ASSERT_EQ(nic.received.size(), 1u);
+    const Frame& frame = *nic.received[0];
+    ASSERT_EQ(frame.size_bytes(), 60u);
+    EXPECT_EQ(Bytes(frame.data() + 20, frame.data() + 60), Bytes(40, 0))
+        << "another guest's bytes leak";
+}
+
+TEST(WhatComesFromOutside, WaitsForRoomInAQueueWithABound) {
+    test::Surroundings surroundings;
+    test::KeepingNic nic;
+    nic.room = 0;
+    Outside side(surroundings.context);
+    side.attach(nic);
+    for (int i = 0; i < 2000; i++) side.give(100);
+    surroundings.turn(side);
+    EXPECT_EQ(test::Metrics(side)["inward.lost_frames"], 2000u - 1024);
+    nic.room = -1;
+    surroundings.turn(side);
+    EXPECT_EQ(nic.received.size(), 1024u);
 }
 
 /// What every far side does that is the NIC's link partner.

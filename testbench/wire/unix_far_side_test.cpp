@@ -222,6 +222,22 @@ TEST_F(Cable, APeerThatReadsNothingBoundsWhatIsKeptForIt) {
     ::close(deaf);
 }
 
+TEST_F(Cable, WhatOneEndDidNotReadIsNotForTheNext) {
+    open(a_);
+    const int deaf = connect_plainly();
+    ASSERT_TRUE(turn_until({&a_}, [&] { return a_.linked(); }));
+    for (int i = 0; i < 100; i++) send(a_, test::pattern(9000));
+    turn(3, {&a_});  // Some of a frame is in the socket, the rest waits.
+    ::close(deaf);
+    ASSERT_TRUE(turn_until({&a_}, [&] { return !a_.linked(); }));
+    open(b_);
+    ASSERT_TRUE(turn_until({&a_, &b_}, [&] { return a_.linked() && b_.linked(); }));
+    EXPECT_EQ(b_.nic.partners.back().ctrl1000, 0x0300) << "as it was announced, not assumed";
+    send(a_, test::pattern(77));
+    ASSERT_TRUE(turn_until({&a_, &b_}, [&] { return !b_.nic.received.empty(); }));
+    EXPECT_EQ(b_.nic.received[0]->size_bytes(), 77u);
+}
+
 TEST_F(Cable, WhatTheNicHasNoRoomForStaysInTheSocket) {
     open(a_);
     open(b_);
