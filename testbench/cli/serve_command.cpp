@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -159,6 +160,19 @@ bool read_rom(const ServeOptions& options, std::vector<std::uint8_t>& rom) {
     return true;
 }
 
+/// Two NICs on one cable draw lots for the clock of their link; with equal seeds they would tie for
+/// ever. So the seed is the socket's, of which there is only one, and the same in the next run.
+std::uint64_t seed_of(const std::string& socket) {
+    constexpr std::uint64_t kFnvBasis = 0xcbf29ce484222325u;
+    constexpr std::uint64_t kFnvPrime = 0x100000001b3u;
+    std::uint64_t seed = kFnvBasis;
+    std::error_code unknown;
+    for (const char character : std::filesystem::absolute(socket, unknown).string()) {
+        seed = (seed ^ static_cast<unsigned char>(character)) * kFnvPrime;
+    }
+    return seed;
+}
+
 /// Everything of a served NIC, in the order in which it is made.
 struct Served {
     MonotonicClock clock;
@@ -224,6 +238,7 @@ bool open_sockets(const ServeOptions& options, Served& served) {
 bool build(const ServeOptions& options, const ProgramPaths& paths, Served& served) {
     NicParams params;
     params = plugin::NicDevice::served(params, options.rate_mbps);
+    params.seed = seed_of(options.socket);
     std::vector<std::uint8_t> rom;
     if (!all_apart(options) || !set_params(options, params) || !read_rom(options, rom)) {
         return false;

@@ -238,6 +238,28 @@ class Serve(Acceptance):
         self.serve()
         self.assertEqual(self.end()[0], 143)
 
+    def test_two_nics_on_one_cable_negotiate_a_link_in_their_own_time(self):
+        """They draw lots for who gives the clock: whoever draws as the other does never ends."""
+        cable = f"unix:{self.folder / 'cable'}"
+        paths = [str(self.folder / name) for name in ("first", "second")]
+        servers = [subprocess.Popen([str(BINARY), "serve", "--socket", path, "--wire", cable],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   for path in paths]
+        try:
+            deadline = time.monotonic() + 20
+            up = [False, False]
+            while not all(up) and time.monotonic() < deadline:
+                time.sleep(0.2)
+                answers = [subprocess.run([str(BINARY), "inspect", path, "--json"], timeout=60,
+                                          capture_output=True, text=True) for path in paths]
+                up = [answer.returncode == 0 and json.loads(answer.stdout)["link"]["up"]
+                      for answer in answers]
+            self.assertEqual(up, [True, True])
+        finally:
+            for server in servers:
+                server.kill()
+                server.wait()
+
     def test_mistakes_say_what_and_what_to_do(self):
         path = ("--socket", self.path)
         endless = str(self.folder / "endless.rom")

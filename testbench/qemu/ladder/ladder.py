@@ -66,8 +66,9 @@ def main():
             rows.append((number, name, function))
     try:
         both = 2 in options.rows and not options.short
+        dpdk = 8 in options.rows and not options.short
         enter_namespace({"6.1", "6.12"} if both else {options.guest},
-                        [poll_driver.RECIPE] if 8 in options.rows and not options.short else [])
+                        [poll_driver.recipe(options.guest)] if dpdk else [])
         ladder = Ladder(options.nic, options.guest, options.out)
     except Missing as missing:
         print(f"SKIPPED: the ladder of real guests cannot run here: {missing}", flush=True)

@@ -8,11 +8,10 @@ import guest_image
 from bench import BUILD, GUEST, TAP, Problem
 from debian_tree import Recipe, make_tree
 
-RECIPE = Recipe("dpdk", ["bookworm"], ["dpdk-dev", "librte-net-e1000-23", "librte-bus-pci23",
-                                       "librte-mempool-ring23"])
+# Of the suite that brings the guest: its libraries are the guest's. DPDK 22.11 and 24.11.
+ABIS = {"6.1": 23, "6.12": 25}
 # Loaded at run time, so that nobody needs them by name.
 PLUGINS = ("librte_bus_pci", "librte_mempool_ring", "librte_net_e1000")
-ABI = 23
 MAC = "02:00:00:82:57:77"  # of the far side, as far as testpmd is told
 PREPARE = """
     chmod 755 /  # plug-ins below a folder that all may write are refused
@@ -21,6 +20,18 @@ PREPARE = """
     modprobe uio_pci_generic
     echo 8086 10d3 >/sys/bus/pci/drivers/uio_pci_generic/new_id
     ls /sys/bus/pci/drivers/uio_pci_generic/0000:01:00.0 >/dev/null"""
+
+
+def recipe(guest):
+    abi = ABIS[guest]
+    # The first has the name it had when it was the only one: it need not be fetched again.
+    return Recipe("dpdk" if guest == "6.1" else f"dpdk-{guest}", [guest_image.SUITES[guest]],
+                  ["dpdk-dev", f"librte-net-e1000-{abi}", f"librte-bus-pci{abi}",
+                   f"librte-mempool-ring{abi}"])
+
+
+def plugin_files(row):
+    return [f"{name}.so.{ABIS[row.ladder.guest]}" for name in PLUGINS]
 
 
 def poll_driver(row):
@@ -38,7 +49,7 @@ def poll_driver(row):
 
 def with_dpdk(row):
     """The guest's initramfs with testpmd behind it."""
-    tree = make_tree(BUILD, RECIPE)
+    tree = make_tree(BUILD, recipe(row.ladder.guest))
     archive = guest_image.Archive()
     copied = set()
 
@@ -51,9 +62,9 @@ def with_dpdk(row):
     if program is None:
         raise Problem(f"no package of {tree.path} brings dpdk-testpmd")
     libraries = tree.path / "usr/lib/x86_64-linux-gnu"
-    files = [next(iter(sorted(libraries.glob(f"{name}.so.{ABI}"))), None) for name in PLUGINS]
-    if None in files:
-        raise Problem(f"{tree.path} lacks one of {', '.join(PLUGINS)}")
+    files = [libraries / name for name in plugin_files(row)]
+    if not all(file.exists() for file in files):
+        raise Problem(f"{tree.path} lacks one of {', '.join(plugin_files(row))}")
     copy(program, "usr/bin/dpdk-testpmd")
     for file in files:
         # Where others that need it find it too: loaded twice it would not know itself.
@@ -62,13 +73,14 @@ def with_dpdk(row):
         for library in tree.libraries(file):
             copy(library, f"usr/lib/x86_64-linux-gnu/{library.name}")
     initrd = row.folder / "initrd"
-    initrd.write_bytes(row.ladder.image("6.1").initramfs.read_bytes() + archive.whole())
+    initrd.write_bytes(row.ladder.image(row.ladder.guest).initramfs.read_bytes() + archive.whole())
     return initrd
 
 
 def start(guest, mode, queues, options=""):
     """testpmd runs, interactive, with a pipe as its terminal."""
-    plugins = " ".join(f"-d /usr/lib/x86_64-linux-gnu/{name}.so.{ABI}" for name in PLUGINS)
+    plugins = " ".join(f"-d /usr/lib/x86_64-linux-gnu/{name}"
+                       for name in plugin_files(guest.row))
     guest.out(f"""
         rm -f /run/go /run/testpmd.log && mkfifo /run/go
         {{
