@@ -42,6 +42,14 @@ public:
     virtual void dma_complete(const DmaCompletion& completion) = 0;
 };
 
+/// Hears how reads ended that brought nothing: configuration space keeps it. A posted write has no
+/// completion that could say so.
+class DmaErrorListener {
+public:
+    virtual ~DmaErrorListener() = default;
+    virtual void read_failed(DmaStatus status) = 0;
+};
+
 /// The only way a block of the NIC touches host memory. Asynchronous: nothing ever blocks on it.
 /// Requests are served in order of submission, as many at once as there are tags; the rest wait
 /// in the engine, so a client bounds what it has under way. Without bus mastering what has not left

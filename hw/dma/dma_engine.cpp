@@ -157,6 +157,9 @@ void DmaEngine::read_ready(ReadSlot& slot) {
     free_slots_.push_back(&slot);
     outstanding_--;
     count(completion.status);
+    if (completion.status != DmaStatus::kOk && error_listener_ != nullptr) {
+        error_listener_->read_failed(completion.status);
+    }
     events::dma_completion(events_, completion.done_ps, about(request, completion.packet),
                            request.address, request.size_bytes, number(request.kind),
                            number(completion.status));

@@ -66,6 +66,7 @@ public:
     /// as well. For the completion of a register read, which pushes the writes before it.
     void push_posted_writes();
 
+    void set_error_listener(DmaErrorListener* listener) { error_listener_ = listener; }
     /// Faults of tests and scenarios; nullptr: none.
     void set_fault_hook(DmaFaultHook* hook) { fault_hook_ = hook; }
 
@@ -117,6 +118,7 @@ private:
     const DeviceState& state_;
     EventPort events_;
     DmaFaultHook* fault_hook_ = nullptr;
+    DmaErrorListener* error_listener_ = nullptr;
 
     RequestRing<PendingRead> waiting_;
     std::vector<std::unique_ptr<ReadSlot>> slots_;  ///< As many as tags, made once.

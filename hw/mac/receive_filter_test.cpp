@@ -215,8 +215,12 @@ TEST_F(ReceiveFilterTest, PauseFramesEndInTheMac) {
     EXPECT_FALSE(judge(pause(kPause, 1, 0x680)).pause);
     config.pass_mac_control = true;
     EXPECT_TRUE(judge(pause(kPause, 1, 0x680)).accepted);
+    EXPECT_TRUE(judge(pause(kPause, 2, 0)).accepted) << "PMCF is for every operation";
     config.discard_pause = true;
     EXPECT_FALSE(judge(pause(kPause, 1, 0x680)).accepted);
+    EXPECT_TRUE(judge(pause(kPause, 2, 0)).accepted) << "DPF is for PAUSE";
+    config.pass_mac_control = false;
+    EXPECT_FALSE(judge(pause(kPause, 2, 0)).accepted);
 }
 
 TEST_F(ReceiveFilterTest, CountsWhatTheDatasheetCounts) {

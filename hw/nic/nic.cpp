@@ -30,7 +30,12 @@ constexpr std::uint64_t kTableStream = 0x7AB1E5;
 
 /// The blocks, in the order in which they need each other, and the calls between those that must
 /// not know each other.
-struct Nic::Parts final : ResetTargets, ConfigListener, NvmListener, PhyListener, PowerManagement {
+struct Nic::Parts final : ResetTargets,
+                          ConfigListener,
+                          NvmListener,
+                          PhyListener,
+                          PowerManagement,
+                          DmaErrorListener {
     Parts(Timeline& timeline_in, HostPort& host, EthernetPort& wire, FramePool& frames,
           EventPort events_in, const NicParams& params_in, const NicPersonality& personality);
 
@@ -70,6 +75,13 @@ struct Nic::Parts final : ResetTargets, ConfigListener, NvmListener, PhyListener
     void power_management_changed() override { wake.power_management_changed(); }
     void link_limits_changed() override {
         link.set_limits(config.max_payload_bytes(), config.max_read_request_bytes());
+    }
+
+    // --- DmaErrorListener
+    // ---------------------------------------------------------------------------
+    void read_failed(DmaStatus status) override {
+        if (status == DmaStatus::kUnsupportedRequest) config.received_master_abort();
+        if (status == DmaStatus::kTimeout) config.completion_timed_out();
     }
 
     // --- NvmListener
@@ -151,6 +163,7 @@ Nic::Parts::Parts(Timeline& timeline_in, HostPort& host, EthernetPort& wire, Fra
     loopback.bind(*queues);
     core.bind({*phy, *interrupts, *queues, dma, *this});
     config.set_listener(*this);
+    dma.set_error_listener(this);
 }
 
 // The hardware reads its IDs from the NVM before a host can look (specification 3.2).

@@ -269,5 +269,26 @@ TEST(MasterSwitched, a_reset_in_between_forgets_what_was_held) {
     }
 }
 
+// What became of a read stands in configuration space (section 1.2, 1.4).
+TEST(DmaErrors, a_read_that_fails_is_noted_where_the_host_looks) {
+    for (const DmaStatus status : {DmaStatus::kUnsupportedRequest, DmaStatus::kTimeout}) {
+        NicBench nic;
+        nic.enable();
+        nic.link_up();
+        nic.open_rings();
+        EXPECT_TRUE(nic.timeline.settle());
+        EXPECT_EQ(nic.nic.config_read(0x06, 2), 0x0010u);
+        FailNthDma hook(1, status);
+        nic.nic.set_dma_fault_hook(&hook);
+        nic.send(NicBench::broadcast(100));
+        nic.timeline.advance_by(milliseconds(20));
+        ASSERT_TRUE(hook.fired());
+        const bool unsupported = status == DmaStatus::kUnsupportedRequest;
+        EXPECT_EQ(nic.nic.config_read(0x06, 2), unsupported ? 0x2010u : 0x0010u);
+        EXPECT_EQ(nic.nic.config_read(0x104, 4), unsupported ? 0u : 1u << 14);
+        EXPECT_EQ(nic.nic.config_read(0xEA, 2) & 0xF, unsupported ? 0u : 2u);
+    }
+}
+
 }  // namespace
 }  // namespace doorbell::nic_test

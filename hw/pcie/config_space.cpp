@@ -21,6 +21,15 @@ constexpr std::uint32_t kMsiAddressHigh = 0xD8;
 constexpr std::uint32_t kMsiData = 0xDC;
 constexpr std::uint32_t kDeviceControl = 0xE8;
 
+constexpr std::uint32_t kAerUncorrectableStatus = 0x104;
+constexpr std::uint32_t kAerUncorrectableSeverity = 0x10C;
+constexpr std::uint32_t kAerControl = 0x118;
+
+// Device Status, and the errors of AER that the part can find.
+constexpr std::uint32_t kNonFatalErrorDetected = 1u << (16 + 1);
+constexpr std::uint32_t kFatalErrorDetected = 1u << (16 + 2);
+constexpr std::uint32_t kCompletionTimeoutBit = 14;
+
 // Command and Status.
 constexpr std::uint32_t kCommandIo = 1u << 0;
 constexpr std::uint32_t kCommandMemory = 1u << 1;
@@ -150,13 +159,14 @@ void ConfigSpace::build_rows() {
     constexpr std::uint32_t kUncorrectable = 0x001FF010;
     constexpr std::uint32_t kCorrectable = 0x000031C1;
     add("AER_CAP", 0x100, 0x14010001, Access{}.ro(~0u));
-    add("AER_UNCORRECTABLE_STATUS", 0x104, 0, Access{}.rw1c(kUncorrectable), kUncorrectable);
-    add("AER_UNCORRECTABLE_MASK", 0x108, 0, Access{}.rw(kUncorrectable), kUncorrectable);
-    add("AER_UNCORRECTABLE_SEVERITY", 0x10C, 0x00062010, Access{}.rw(kUncorrectable),
+    add("AER_UNCORRECTABLE_STATUS", kAerUncorrectableStatus, 0, Access{}.rw1c(kUncorrectable),
         kUncorrectable);
+    add("AER_UNCORRECTABLE_MASK", 0x108, 0, Access{}.rw(kUncorrectable), kUncorrectable);
+    add("AER_UNCORRECTABLE_SEVERITY", kAerUncorrectableSeverity, 0x00062010,
+        Access{}.rw(kUncorrectable), kUncorrectable);
     add("AER_CORRECTABLE_STATUS", 0x110, 0, Access{}.rw1c(kCorrectable), kCorrectable);
     add("AER_CORRECTABLE_MASK", 0x114, 0x2000, Access{}.rw(kCorrectable), kCorrectable);
-    add("AER_CONTROL", 0x118, 0, Access{}.ro(0x1F), 0x1F);
+    add("AER_CONTROL", kAerControl, 0, Access{}.ro(0x1F), 0x1F);
     add("AER_HEADER_LOG0", 0x11C, 0, Access{}.ro(~0u), ~0u);
     add("AER_HEADER_LOG1", 0x120, 0, Access{}.ro(~0u), ~0u);
     add("AER_HEADER_LOG2", 0x124, 0, Access{}.ro(~0u), ~0u);
@@ -335,6 +345,14 @@ void ConfigSpace::advertise_d3cold_wake_up(bool advertised) {
     constexpr std::uint32_t kBit = kPmcD3cold << 16;
     std::uint32_t& stored = words_[kPmCapabilities / 4];
     stored = advertised && params_.pme_from_d3cold ? stored | kBit : stored & ~kBit;
+}
+void ConfigSpace::completion_timed_out() {
+    std::uint32_t& status = words_[kAerUncorrectableStatus / 4];
+    // The pointer names the first error whose bit is still set (PCIe 7.10.7).
+    if (status == 0) words_[kAerControl / 4] = kCompletionTimeoutBit;
+    status |= 1u << kCompletionTimeoutBit;
+    const bool fatal = (word(kAerUncorrectableSeverity) >> kCompletionTimeoutBit & 1) != 0;
+    words_[kDeviceControl / 4] |= fatal ? kFatalErrorDetected : kNonFatalErrorDetected;
 }
 bool ConfigSpace::pme_status() const {
     return (word(kPmcsr) & kPmeStatus) != 0;

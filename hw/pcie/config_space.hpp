@@ -105,6 +105,8 @@ public:
     void set_interrupt_status(bool asserted);
     /// A request of ours was answered "unsupported request": Status.Received_Master_Abort.
     void received_master_abort();
+    /// A request of ours was never answered: a non-fatal error, in AER and Device Status.
+    void completion_timed_out();
     /// CTRL.ADVD3WUC: PMC bit 15, where the slot has auxiliary power.
     void advertise_d3cold_wake_up(bool advertised);
     [[nodiscard]] bool pme_status() const;

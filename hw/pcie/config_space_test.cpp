@@ -211,6 +211,20 @@ TEST(ConfigSpace, InterruptStatusFollowsTheLineWhateverTheGateSays) {
     EXPECT_EQ(space.read(0x06, 2), 0x0010u);
 }
 
+TEST(ConfigSpace, ACompletionThatNeverCameIsANonFatalErrorUnlessSeveritySaysOtherwise) {
+    ConfigSpace space(example());
+    space.completion_timed_out();
+    EXPECT_EQ(space.read(0x104, 4), 1u << 14);
+    EXPECT_EQ(space.read(0x118, 4) & 0x1F, 14u) << "the first error";
+    EXPECT_EQ(space.read(0xEA, 2) & 0xF, 2u) << "non-fatal error detected";
+    space.write(0x104, 4, 1u << 14);
+    space.write(0xEA, 2, 0xF);
+    EXPECT_EQ(space.read(0x104, 4), 0u);
+    space.write(0x10C, 4, 1u << 14);
+    space.completion_timed_out();
+    EXPECT_EQ(space.read(0xEA, 2) & 0xF, 4u) << "fatal";
+}
+
 TEST(ConfigSpace, AnUnsupportedRequestIsLatchedUntilSoftwareWritesOne) {
     ConfigSpace space(example());
     space.received_master_abort();

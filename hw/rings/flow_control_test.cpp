@@ -278,6 +278,65 @@ TEST(FlowControl, WithoutXoneNoXonIsSentAndTheNextCrossingSendsXoffAgain) {
     EXPECT_EQ(bench.stats.value(Stat::kXOFFTXC), 2u);
 }
 
+TEST(FlowControl, WithoutXoneTheLowWatermarkIsTheHighOne) {
+    FlowControlBench bench;
+    bench.generate(4096, 1024, false);
+    for (std::uint32_t i = 0; i < 3; i++) arrive(bench, 1518, i);
+    bench.rx.fill(1);
+    bench.settle();
+    ASSERT_EQ(bench.wire.sent.size(), 1u) << "3072 bytes are left: between the two";
+    arrive(bench, 1518, 3);
+    bench.settle();
+    EXPECT_EQ(bench.wire.sent.size(), 2u);
+}
+
+TEST(FlowControl, ALowWatermarkOfZeroIsTheEmptyBuffer) {
+    FlowControlBench bench;
+    bench.generate(2048, 0);
+    arrive(bench, 1518, 0);
+    arrive(bench, 1518, 1);
+    bench.rx.fill(1);
+    bench.settle();
+    EXPECT_EQ(bench.stats.value(Stat::kXONTXC), 0u);
+    bench.rx.fill(1);
+    bench.settle();
+    EXPECT_EQ(bench.stats.value(Stat::kXONTXC), 1u);
+}
+
+TEST(FlowControl, TheRefreshEndsWithTfceAndInD3) {
+    for (const bool asleep : {false, true}) {
+        FlowControlBench bench;
+        bench.generate(2048, 1024);
+        bench.write(FCRTV, 1000);
+        arrive(bench, 1518, 0);
+        arrive(bench, 1518, 1);
+        bench.timeline.advance_by(microseconds(100));
+        ASSERT_EQ(bench.wire.sent.size(), 2u);
+        if (!asleep) bench.set(CTRL_TFCE, 0);
+        bench.state.awake = !asleep;
+        bench.engine.device_state_changed();
+        bench.settle();
+        EXPECT_EQ(bench.wire.sent.size(), 2u) << asleep;
+        EXPECT_EQ(bench.engine.listens(), !asleep);
+    }
+}
+
+TEST(FlowControl, TheRefreshWaitsForTheFrameBeforeWhateverFcrtvSays) {
+    FlowControlBench bench;
+    bench.generate(2048, 1024);
+    bench.write(FCRTV, 1);
+    arrive(bench, 1518, 0);
+    arrive(bench, 1518, 1);
+    std::uint64_t steps = 0;
+    while (bench.timeline.next_event_time() <= microseconds(20)) {
+        bench.timeline.advance_until(bench.timeline.next_event_time());
+        steps++;
+    }
+    // 672 ns are a PAUSE frame with preamble and gap: 29 of them, and a few steps for each.
+    EXPECT_GT(bench.wire.sent.size(), 25u);
+    EXPECT_LT(steps, 100u) << "not one each 64 ns";
+}
+
 TEST(FlowControl, NothingIsSentWithoutTfceOrAWatermarkOrInHalfDuplex) {
     for (const int what : {0, 1, 2}) {
         FlowControlBench bench;

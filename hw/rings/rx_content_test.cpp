@@ -127,8 +127,31 @@ TEST(RxContent, DropsOrStoresBadFramesBySbp) {
         EXPECT_EQ(bench.stats.value(Stat::kGPRC), 0u);
         EXPECT_EQ(bench.metric("drops.crc_error_frames"), sbp ? 0u : 1u);
         if (sbp) {
-            EXPECT_EQ(rx_legacy::CE.get(driver.take().descriptor), 1u);
+            const Descriptor d = driver.take().descriptor;
+            EXPECT_EQ(rx_legacy::CE.get(d), 1u);
+            EXPECT_EQ(rx_legacy::RXE.get(d), 0u);
+            EXPECT_EQ(rx_legacy::IXSM.get(d), 1u);
         }
+    }
+}
+
+TEST(RxContent, SbpMarksWhatIsTooShortOrTooLongWithABadCrcAsACrcError) {
+    for (const std::uint32_t size : {50u, 1600u}) {
+        RingBench bench;
+        RxDriver driver(bench);
+        driver.enable();
+        bench.set(RCTL_SBP, 1);
+        driver.fill(8);
+        FramePtr frame = bench.frames.take();
+        frame->resize(size);
+        std::memset(frame->data(), 2, size);
+        frame->pin_fcs(frame->fcs() ^ 1);
+        bench.engine.receive(std::move(frame), 0, 0);
+        bench.settle();
+        const Descriptor d = driver.take().descriptor;
+        EXPECT_EQ(rx_legacy::CE.get(d), 1u) << size;
+        EXPECT_EQ(rx_legacy::RXE.get(d), 0u) << size;
+        EXPECT_EQ(bench.stats.value(size < 64 ? Stat::kRFC : Stat::kRJC), 1u);
     }
 }
 

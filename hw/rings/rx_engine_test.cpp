@@ -188,7 +188,7 @@ TEST(RxEngine, SaysWhetherAFrameWouldBeLostForWantOfRoom) {
 }
 
 TEST(RxEngine, RaisesRxdmt0WhenTheFreeDescriptorsFallToTheFraction) {
-    for (const std::uint32_t rdmts : {0u, 1u, 2u}) {
+    for (const std::uint32_t rdmts : {0u, 1u, 2u, 3u}) {
         RingBench bench;
         RxDriver driver(bench, 64);
         bench.set(RCTL_RDMTS, rdmts);
@@ -201,7 +201,7 @@ TEST(RxEngine, RaisesRxdmt0WhenTheFreeDescriptorsFallToTheFraction) {
             bench.settle();
             frames++;
         }
-        EXPECT_EQ(63 - frames, 64u >> (rdmts + 1));
+        EXPECT_EQ(63 - frames, 64u >> (std::min(rdmts, 2u) + 1)) << "3 is reserved: an eighth";
         arrive(bench, 64);
         bench.settle();
         EXPECT_EQ(bench.causes.times[ICR_RXDMT0.mask()], 1u) << "on the way down, once";
@@ -260,6 +260,75 @@ TEST(RxEngine, WritesBackEachFrameWhenRdtrIsZeroWhateverTheThreshold) {
     arrive(bench, 100);
     bench.settle();
     EXPECT_TRUE(driver.ready());
+}
+
+TEST(RxEngine, CountsThresholdsInCacheLinesWhileGranIsZero) {
+    RingBench bench;
+    RxDriver driver(bench);
+    bench.write(RDTR, 32);
+    bench.set(RXDCTL_WTHRESH, 2);  // of 64 bytes: 4 descriptors each
+    driver.enable();
+    driver.fill(32);
+    bench.settle();
+    for (std::uint32_t i = 0; i < 7; i++) arrive(bench, 100, i);
+    bench.settle();
+    EXPECT_FALSE(driver.ready());
+    arrive(bench, 100, 7);
+    bench.settle();
+    EXPECT_TRUE(driver.ready());
+}
+
+TEST(RxEngine, WritesBackEachFrameWhenTheThresholdIsZeroThoughRdtrDelays) {
+    RingBench bench;
+    RxDriver driver(bench, 64, 256);
+    bench.set(RCTL_BSIZE, 3);
+    bench.write(RDTR, 32);
+    bench.set(RXDCTL_WTHRESH, 0);
+    driver.enable();
+    driver.fill(32);
+    bench.settle();
+    arrive(bench, 600);
+    bench.settle();
+    EXPECT_TRUE(driver.ready());
+    EXPECT_EQ(bench.dma.requests[DmaKind::kWriteBack], 1u) << "its three descriptors at once";
+}
+
+TEST(RxEngine, AFlushWithoutBusMasteringWritesNothing) {
+    RingBench bench;
+    RxDriver driver(bench);
+    bench.write(RDTR, 32);
+    bench.set(RXDCTL_GRAN, 1);
+    bench.set(RXDCTL_WTHRESH, 4);
+    driver.enable();
+    driver.fill(8);
+    bench.settle();
+    arrive(bench, 100);
+    bench.settle();
+    bench.state.bus_master = false;
+    bench.engine.device_state_changed();
+    bench.engine.flush_write_backs(Direction::kRx);
+    bench.settle();
+    EXPECT_EQ(bench.dma.requests[DmaKind::kWriteBack], 0u);
+    EXPECT_TRUE(bench.engine.write_backs_pending(Direction::kRx));
+    bench.state.bus_master = true;
+    bench.engine.device_state_changed();
+    bench.engine.flush_write_backs(Direction::kRx);
+    bench.settle();
+    EXPECT_TRUE(driver.ready());
+}
+
+TEST(RxEngine, BsexWithoutASizeIsReservedAndTakenAs2048) {
+    RingBench bench;
+    RxDriver driver(bench);
+    bench.set(RCTL_BSEX, 1);
+    bench.set(RCTL_LPE, 1);
+    driver.enable();
+    driver.fill(8);
+    bench.settle();
+    arrive(bench, 3004);
+    bench.settle();
+    EXPECT_EQ(driver.take().bytes.size(), 2048u);
+    EXPECT_EQ(driver.take().bytes.size(), 952u);
 }
 
 TEST(RxEngine, AThresholdBeyondTheStoreCannotStopTheRing) {
@@ -332,6 +401,19 @@ TEST(RxEngine, PrefetchesByItsThresholds) {
     driver.fill(8);
     bench.settle();
     EXPECT_EQ(bench.dma.requests[DmaKind::kDescriptorFetch], 3u) << "PTHRESH are on the chip";
+    RingBench exact;
+    RxDriver full(exact);
+    exact.set(RXDCTL_GRAN, 1);
+    exact.set(RXDCTL_PTHRESH, 8);
+    full.enable();
+    full.fill(8);
+    exact.settle();
+    full.fill(8);
+    exact.settle();
+    EXPECT_EQ(exact.dma.requests[DmaKind::kDescriptorFetch], 1u) << "not fewer than PTHRESH";
+    arrive(exact, 64);
+    exact.settle();
+    EXPECT_EQ(exact.dma.requests[DmaKind::kDescriptorFetch], 2u);
 }
 
 TEST(RxEngine, ShowsItsFifoInTheDiagnosticRegisters) {
@@ -394,6 +476,12 @@ TEST(RxEngine, ASplitOfThePacketBufferActsFromTheNextResetOnWhichKeepsIt) {
     again.enable();
     for (std::uint32_t i = 0; i < 3; i++) arrive(bench, 1518, i);
     EXPECT_EQ(bench.stats.value(Stat::kMPC), 1u) << "two of 1536 bytes fit into 4 KB";
+    bench.write(PBS, 2);
+    bench.reset();
+    RxDriver small(bench);
+    small.enable();
+    for (std::uint32_t i = 0; i < 3; i++) arrive(bench, 1518, i);
+    EXPECT_EQ(bench.stats.value(Stat::kMPC), 2u) << "PBS leaves room for one";
 }
 
 TEST(RxEngine, StartsAgainInANewRingWithWhatWaits) {

@@ -126,6 +126,20 @@ TEST(TxDescriptor, AccumulatesWriteBacksUpToTheThreshold) {
     EXPECT_TRUE(bench.causes.last_tx_delayed);
 }
 
+TEST(TxDescriptor, CountsThresholdsInCacheLinesWhileGranIsZero) {
+    RingBench bench;
+    TxDriver driver(bench);
+    bench.set(TXDCTL_WTHRESH, 1);  // 64 bytes: 4 descriptors
+    driver.enable();
+    for (std::uint32_t i = 0; i < 3; i++) driver.send(pattern(64, i));
+    bench.settle();
+    EXPECT_FALSE(driver.done(0));
+    driver.send(pattern(64, 3));
+    bench.settle();
+    EXPECT_TRUE(driver.done(0));
+    EXPECT_TRUE(driver.done(3));
+}
+
 TEST(TxDescriptor, IvarBit31ReportsEveryDescriptor) {
     RingBench bench;
     TxDriver driver(bench);
