@@ -147,6 +147,14 @@ TEST(CauseRules, an_icr_write_auto_masks_with_iame_when_asserted) {
     EXPECT_EQ(rules.icr(), kLsc) << "the cause stays, what made it an interrupt is masked";
 }
 
+TEST(CauseRules, an_icr_write_that_finds_nothing_asserted_masks_nothing) {
+    CauseRules rules({});
+    rules.write_ims(kLsc);
+    rules.set(kRxt0, kPlain);
+    rules.write_icr(kRxt0, {false, true, kLsc});
+    EXPECT_EQ(rules.ims(), kLsc);
+}
+
 TEST(CauseRules, writing_other_clears_what_stands_behind_it) {
     CauseRules rules({});
     const std::uint32_t behind = kLsc | kRxo | kMdac | kSrpd | kAck | kMng;

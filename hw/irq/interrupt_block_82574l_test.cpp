@@ -160,6 +160,19 @@ TEST(MsiMode, enabling_msi_moves_a_standing_request_from_the_pin_to_a_message) {
     EXPECT_EQ(nic.messages().size(), 1u);
 }
 
+TEST(MsiMode, what_a_message_told_before_is_told_anew_after_another_way_out) {
+    InterruptBench nic;
+    nic.use_msi();
+    nic.write(r::IMS, kLsc);
+    nic.block.raise(kLsc);
+    EXPECT_EQ(nic.messages().size(), 1u);
+    nic.configuration.msi_enabled = false;
+    nic.block.configuration_changed();
+    EXPECT_TRUE(nic.pin());
+    nic.use_msi();
+    EXPECT_EQ(nic.messages().size(), 1u);
+}
+
 // --- section 8.3 --------------------------------------------------------------------------------
 
 TEST(CauseRegisters, ics_sets_causes_and_reads_as_icr_without_clearing) {
@@ -581,6 +594,16 @@ TEST(MsixMode, eiame_masks_through_iam_as_the_message_leaves) {
     EXPECT_EQ(nic.read(r::IAM), kOther);
 }
 
+TEST(MsixMode, eiame_masks_the_causes_of_its_message_and_no_other) {
+    InterruptBench nic;
+    nic.use_msix();
+    nic.write_field(r::CTRL_EXT_EIAME, 1);
+    nic.write(r::IAM, 0xFFFFFFFF);
+    nic.write(r::IMS, kRxq0 | kTxq0 | kOther);
+    nic.block.rx_written_back(0, 1);
+    EXPECT_EQ(nic.read(r::IMS), kTxq0 | kOther);
+}
+
 TEST(MsixMode, a_masked_vector_sets_its_pending_bit_and_sends_when_it_is_unmasked) {
     InterruptBench nic;
     nic.use_msix();
@@ -589,7 +612,9 @@ TEST(MsixMode, a_masked_vector_sets_its_pending_bit_and_sends_when_it_is_unmaske
     nic.block.raise(kLsc);
     EXPECT_THAT(nic.messages(), IsEmpty());
     EXPECT_EQ(nic.block.msix_read(0x2000), 0x4u);
+    EXPECT_EQ(nic.stats.of(Stat::kIAC), 0u) << "pending is not sent";
     nic.block.msix_write(0x2C, 0);
+    EXPECT_EQ(nic.stats.of(Stat::kIAC), 1u);
     EXPECT_THAT(nic.messages(), ElementsAre(InterruptBench::vector_data(2)));
     EXPECT_EQ(nic.block.msix_read(0x2000), 0u);
 }

@@ -85,6 +85,16 @@ TEST(PacketLayout, LooksBehindATag) {
     EXPECT_EQ(locate(f).ip, PacketLayout::Network::kNone);
 }
 
+// RFC 8200 4.1: they come first, and once.
+TEST(PacketLayout, HopByHopOptionsElsewhereHideWhatFollows) {
+    const Bytes options(8, 0);
+    EXPECT_EQ(locate(ipv6(6, {{0, options}})).protocol, 6);
+    EXPECT_EQ(locate(ipv6(6, {{60, options}})).protocol, 6) << "destination options";
+    EXPECT_EQ(locate(ipv6(6, {{0, options}, {60, options}})).protocol, 6);
+    EXPECT_EQ(locate(ipv6(6, {{60, options}, {0, options}})).protocol, 0);
+    EXPECT_EQ(locate(ipv6(6, {{0, options}, {0, options}})).protocol, 0);
+}
+
 TEST(PacketLayout, AFragmentHasNoTransport) {
     for (const std::uint8_t flags :
          {std::uint8_t{0x20}, std::uint8_t{0x01}}) {  // more fragments; an offset

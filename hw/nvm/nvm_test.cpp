@@ -110,6 +110,19 @@ TEST_F(NvmTest, a_written_word_reads_back_and_takes_effect_at_the_next_auto_load
     EXPECT_EQ(read(r::RAH), 0x80001234u);
 }
 
+TEST_F(NvmTest, ee_rst_loads_leds_and_wake_up_as_well) {
+    NvmParams params;
+    params.wake_on_lan = true;
+    start(params);
+    timeline.advance_by(milliseconds(2));
+    write(r::LEDCTL, 0);
+    write(r::WUC, 0);
+    write(r::CTRL_EXT, 1u << 13);
+    timeline.advance_by(milliseconds(2));
+    EXPECT_EQ(read(r::LEDCTL) & 0x00FF00FF, 0x00060002u);
+    EXPECT_EQ(read(r::WUC) & 1, 1u);
+}
+
 TEST_F(NvmTest, a_write_beyond_the_end_is_done_and_changes_nothing) {
     start();
     eewr(64, 0x1234);

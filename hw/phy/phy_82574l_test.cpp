@@ -231,6 +231,15 @@ TEST_F(PhyTest, a_soft_reset_keeps_the_configuration_and_starts_over) {
     EXPECT_EQ(offers.back().anar, 0x0181);
 }
 
+TEST_F(PhyTest, a_soft_reset_ends_loopback_and_power_down) {
+    write(0, 0xC140);
+    EXPECT_EQ(read(0), 0x0140);
+    EXPECT_FALSE(phy->link().loopback);
+    write(0, 0x9940);
+    EXPECT_EQ(read(0), 0x1140);
+    link_up();
+}
+
 TEST_F(PhyTest, hardware_reset_silences_it_and_brings_back_the_reset_values) {
     link_up();
     write(4, 0x0181);

@@ -197,6 +197,20 @@ TEST(FlowControl, EndsThePauseWithRfceLinkAndReset) {
     EXPECT_LT(bench.wire.sent[0].start_ps, 0xFFFF * kQuantumPs);
 }
 
+TEST(FlowControl, APauseFrameThatWaitedForTheWireIsForgottenWithAReset) {
+    FlowControlBench bench;
+    bench.generate(2048, 1024);
+    bench.post(1);
+    bench.timeline.advance_by(microseconds(10));
+    ASSERT_EQ(bench.wire.sent.size(), 1u);
+    bench.set(TCTL_SWXOFF, 1);
+    ASSERT_EQ(bench.wire.sent.size(), 1u) << "it waits for the end of the frame";
+    bench.reset();
+    bench.set(TCTL_EN, 1);
+    bench.settle();
+    EXPECT_EQ(bench.wire.sent.size(), 1u);
+}
+
 TEST(FlowControl, PmcfShowsPauseFramesToTheHostUnlessDpfAndCountsThemApart) {
     FlowControlBench bench;
     bench.obey();

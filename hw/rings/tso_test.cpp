@@ -361,6 +361,34 @@ TEST(Tso, AContextStaysValidForTheNextPackets) {
     expect_frames(bench, expected);
 }
 
+TEST(Tso, AContextBetweenTheBuffersOfAPacketIsForTheNextOne) {
+    RingBench bench;
+    TxDriver driver(bench);
+    driver.enable();
+    Packet p;
+    p.payload_bytes = 200;
+    Prng prng(4);
+    const Bytes whole = make_packet(p, prng);
+    const std::uint64_t address = bench.put(whole);
+    Packet elsewhere = p;
+    elsewhere.tcp = false;
+    elsewhere.header_bytes = 42;
+    for (const bool between : {false, true}) {
+        driver.post(context_for(p));
+        Descriptor first = data_for(p, address, 100);
+        tx_data::TSE.put(first, 0);
+        driver.post(first);
+        if (between) driver.post(context_for(elsewhere));
+        Descriptor last = data_for(p, address + 100, p.header_bytes + 100);
+        tx_data::TSE.put(last, 0);
+        driver.post(TxDriver::last(last));
+    }
+    driver.doorbell();
+    bench.settle();
+    ASSERT_EQ(bench.wire.sent.size(), 2u);
+    EXPECT_EQ(bench.wire.sent[1].bytes, bench.wire.sent[0].bytes);
+}
+
 /// The header of a packet that was given up may still be under way when the next one begins.
 TEST(Tso, ALateHeaderOfAnAbandonedPacketDoesNotReachTheNextOne) {
     RingBench bench;
@@ -674,6 +702,25 @@ TEST(TxChecksum, AUdpChecksumOfZeroIsSentByTheParameter) {
         const std::uint32_t field = sent[p.checksum_field()] * 256u + sent[p.checksum_field() + 1];
         EXPECT_EQ(field, as_ffff ? 0xffffu : 0u);
     }
+}
+
+TEST(TxChecksum, ATcpChecksumOfZeroStaysZero) {
+    RingBench bench;
+    TxDriver driver(bench);
+    driver.enable();
+    Packet p;
+    Bytes whole(74, 0);
+    put16(whole, p.l4(), 0xffff);
+    driver.post(context_for(p));
+    Descriptor d = data_for(p, bench.put(whole), 74);
+    tx_data::TSE.put(d, 0);
+    tx_data::IXSM.put(d, 0);
+    driver.post(TxDriver::last(d));
+    driver.doorbell();
+    bench.settle();
+    ASSERT_EQ(bench.wire.sent.size(), 1u);
+    const Bytes& sent = bench.wire.sent[0].bytes;
+    EXPECT_EQ(sent[p.checksum_field()] * 256u + sent[p.checksum_field() + 1], 0u);
 }
 
 TEST(TxChecksum, LeavesAPacketAloneWhenThePlaceIsOutsideIt) {

@@ -302,6 +302,49 @@ TEST(TxEngine, ServesTwoQueuesInTurnByTheirCounts) {
     EXPECT_NE(order.find("aaabaaabaaabaaab"), std::string::npos) << order;
 }
 
+TEST(TxEngine, ACountOfZeroServesAQueueOnceInItsTurn) {
+    RingBench bench;
+    bench.set(PBA_RXA, 34);
+    bench.reset();
+    TxDriver first(bench, 64, 0);
+    TxDriver second(bench, 64, 1);
+    for (std::uint32_t queue = 0; queue < 2; queue++) {
+        bench.set(TXDCTL_GRAN, 1, queue);
+        bench.set(TXDCTL_PTHRESH, 31, queue);
+        bench.set(TARC_COUNT, 0, queue);
+    }
+    first.enable();
+    for (std::uint32_t i = 0; i < 16; i++) {
+        first.post(TxDriver::legacy(bench.put(Bytes(1500, 1)), 1500));
+        second.post(TxDriver::legacy(bench.put(Bytes(1500, 2)), 1500));
+    }
+    first.doorbell();
+    second.doorbell();
+    bench.settle();
+    std::string order;
+    for (const FakeWire::Sent& frame : bench.wire.sent) order += frame.bytes[0] == 1 ? 'a' : 'b';
+    EXPECT_NE(order.find("abababababababab"), std::string::npos) << order;
+}
+
+// EXTCMD.TS may stand in any descriptor of the packet.
+TEST(TxEngine, AnyDescriptorOfAPacketMayAskForATimeStamp) {
+    for (const std::uint32_t asks : {0u, 1u, 2u, 3u}) {  // 3: none
+        RingBench bench;
+        TxDriver driver(bench);
+        driver.enable();
+        for (std::uint32_t i = 0; i < 3; i++) {
+            Descriptor d = TxDriver::data(bench.put(pattern(100, i)), 100);
+            if (i == 2) d = TxDriver::last(d);
+            tx_data::TS.put(d, i == asks ? 1 : 0);
+            driver.post(d);
+        }
+        driver.doorbell();
+        bench.settle();
+        ASSERT_EQ(bench.wire.sent.size(), 1u);
+        EXPECT_EQ(bench.wire.sent[0].time_stamp, asks < 3) << asks;
+    }
+}
+
 TEST(TxEngine, AFaultWithinAPacketDoesNotStopTheOtherQueue) {
     RingBench bench;
     TxDriver first(bench, 64, 0);

@@ -152,6 +152,24 @@ TEST_F(WakeUnitTest, apm_needs_no_filter_and_asserts_pme_when_apmpme_says_so) {
     EXPECT_EQ(read(r::WUS), 1u << 1);
 }
 
+TEST_F(WakeUnitTest, without_apme_a_magic_packet_needs_its_filter) {
+    sleep(2, 1u << 4);
+    hear(true);
+    EXPECT_EQ(read(r::WUS), 0u);
+}
+
+TEST_F(WakeUnitTest, only_frames_of_legal_length_wake) {
+    sleep(2, 1u << 2);
+    hear(false, true, 59);
+    hear(false, true, 1519);
+    EXPECT_EQ(read(r::WUS), 0u) << "63 and 1523 bytes with FCS";
+    hear(false, true, 1518);
+    EXPECT_EQ(read(r::WUS), 1u << 2);
+    write(r::WUS, 1u << 2);
+    hear(false, true, 60);
+    EXPECT_EQ(read(r::WUS), 1u << 2);
+}
+
 TEST_F(WakeUnitTest, what_woke_survives_every_reset_but_power_on) {
     sleep(2, 1u << 1);
     hear(true);

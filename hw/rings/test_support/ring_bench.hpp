@@ -50,13 +50,14 @@ public:
         Picoseconds start_ps;
         Picoseconds end_ps;
         FrameHints hints;
+        bool time_stamp;
     };
     explicit FakeWire(const Timeline& timeline, const WireOffloads& offloads = {})
         : takes(offloads), timeline_(timeline) {}
 
     void transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end_ps) override {
         sent.push_back({bytes_of(*frame), frame->number, frame->packet, frame->fcs_good(),
-                        timeline_.now_ps(), start_ps, end_ps, frame->hints});
+                        timeline_.now_ps(), start_ps, end_ps, frame->hints, frame->time_stamp});
     }
     void advertise(const LinkAbilities&) override {}
     [[nodiscard]] WireOffloads offloads() const override { return takes; }
