@@ -149,13 +149,11 @@ CauseRules::Settings InterruptBlock82574l::settings() const {
 // ----------------------------------------------------------
 
 void InterruptBlock82574l::raise(std::uint32_t icr_bits) {
+    // In MSI-X mode queue events are RXQn and TXQn, RXDMT0 included (section 8.6).
+    if (msix() && !legacy_causes_in_msix_) icr_bits &= ~r::ICR_RXDMT0.mask();
+    if (icr_bits == 0) return;
     count(icr_bits);
-    if (msix()) {
-        // Queue events are RXQn and TXQn here, RXDMT0 included (section 8.6).
-        if (!legacy_causes_in_msix_) icr_bits &= ~r::ICR_RXDMT0.mask();
-        set_causes(icr_bits);
-        return;
-    }
+    if (msix()) return set_causes(icr_bits);
     const std::uint32_t ack = icr_bits & r::ICR_ACK.mask();
     const std::uint32_t ack_delay = registers_.get(r::RAID_DELAY);
     if (ack != 0 && ack_delay != 0) {

@@ -535,6 +535,8 @@ TEST(MsixMode, queue_events_do_not_set_the_legacy_causes) {
     nic.block.tx_written_back(0, false);
     nic.block.raise(kRxdmt0 | kTxqe);
     EXPECT_EQ(nic.read(r::ICR), kRxq0 | kTxq0 | kTxqe);
+    EXPECT_EQ(nic.stats.of(Stat::kICRXDMTC), 0u) << "what does not happen is not counted";
+    EXPECT_EQ(nic.stats.of(Stat::kICTXQEC), 1u);
 }
 
 TEST(MsixMode, u17_sets_the_legacy_causes_as_well) {

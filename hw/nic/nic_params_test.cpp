@@ -178,6 +178,27 @@ TEST(NicParams, u13_reports_vlan_frames_without_vme) {
     }
 }
 
+TEST(NicParams, u17_sets_the_legacy_causes_of_real_traffic_in_msix_mode_too) {
+    for (const bool both : {false, true}) {
+        NicParams params = nic_test::NicBench::quick();
+        ASSERT_EQ(set_nic_param(params, "irq.u17_legacy_causes_in_msix", both), "");
+        nic_test::NicBench nic(params);
+        nic.enable();
+        nic.link_up();
+        nic.open_rings();
+        nic.use_msix();
+        nic.write(regs::i82574l::IMC, 0xFFFFFFFF);
+        (void)nic.read(regs::i82574l::ICR);
+        nic.send(nic_test::NicBench::broadcast(100));
+        for (int i = 0; i < 40; i++) nic.arrive(nic_test::NicBench::broadcast(100));
+        nic.timeline.advance_by(milliseconds(1));
+        const std::uint32_t icr = nic.read(regs::i82574l::ICR);
+        constexpr std::uint32_t kTxdw = 1u << 0, kRxdmt0 = 1u << 4, kRxt0 = 1u << 7;
+        EXPECT_EQ(icr & (kTxdw | kRxdmt0 | kRxt0), both ? kTxdw | kRxdmt0 | kRxt0 : 0u);
+        EXPECT_EQ(nic.read(regs::i82574l::ICRXDMTC), both ? 1u : 0u);
+    }
+}
+
 TEST(NicParams, u16_moves_the_limit_of_long_frames) {
     NicParams params = nic_test::NicBench::quick();
     ASSERT_EQ(set_nic_param(params, "rings.u16_long_frame_bytes", std::int64_t{1600}), "");

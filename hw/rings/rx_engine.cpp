@@ -406,12 +406,12 @@ void RxEngine::wait_for_descriptor(Entry& entry) {
     causes_.raise(ICR_RXO.mask());
 }
 
-/// RXDMT0 when the free descriptors fall to the RDMTS fraction of the ring; in MSI-X mode RXQn
-/// takes its place (specification 7.8).
+/// RXDMT0 when the free descriptors fall to the RDMTS fraction of the ring. What becomes of it in
+/// MSI-X mode is the interrupt block's affair (specification 7.8, U17).
 void RxEngine::check_threshold(std::uint32_t queue, std::uint32_t before) {
     const DescriptorRing& ring = *rings_[queue];
     const std::uint32_t threshold = ring.geometry().count() >> config_.threshold_shift;
-    if (before <= threshold || ring.untaken() > threshold || state_.msix_enabled) return;
+    if (before <= threshold || ring.untaken() > threshold) return;
     causes_.raise(ICR_RXDMT0.mask());
 }
 

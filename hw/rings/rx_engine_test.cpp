@@ -208,19 +208,6 @@ TEST(RxEngine, RaisesRxdmt0WhenTheFreeDescriptorsFallToTheFraction) {
     }
 }
 
-TEST(RxEngine, RxqTakesThePlaceOfRxdmt0InMsixMode) {
-    RingBench bench;
-    bench.state.msix_enabled = true;
-    RxDriver driver(bench, 64);
-    driver.enable();
-    driver.fill(63);
-    for (std::uint32_t i = 0; i < 60; i++) {
-        arrive(bench, 64);
-        bench.settle();
-    }
-    EXPECT_EQ(bench.causes.raised & ICR_RXDMT0.mask(), 0u);
-}
-
 TEST(RxEngine, BatchesWriteBacksByWthreshAndFlushesThemOnRequest) {
     RingBench bench;
     RxDriver driver(bench);
