@@ -80,26 +80,31 @@ std::string problem_of(const std::string& text) {
                : "compares a field with what is no number";
 }
 
+/// "RAL[*]" means every one of the array.
+bool is_meant(const std::string& name, const std::string& observed) {
+    const std::size_t star = name.find("[*]");
+    if (star == std::string::npos) return name == observed;
+    return observed.compare(0, star + 1, name, 0, star + 1) == 0;
+}
+
 class Reader {
 public:
     Reader(const std::string& path, const toml::table& row) : path_(path), row_(row) {}
 
     Gap read() {
         check_keys({"id", "subject", "name", "bits", "qemu_is_zero", "model_is_zero", "when",
-                    "reason", "source", "padding"});
+                    "reason", "source", "padding", "checksum_zero"});
         Gap gap;
         gap.id = text("id", true);
         gap.subject = text("subject", true);
         check_subject(gap);
-        gap.name = text("name", false);
-        if (gap.subject == "register" && find_register(gap.name) == nullptr) {
-            fail("'" + gap.name + "' is no register of the contract");
-        }
+        read_names(gap);
         read_bits(gap);
         gap.qemu_is_zero = row_["qemu_is_zero"].value_or(false);
         gap.model_is_zero = row_["model_is_zero"].value_or(false);
         gap.padding = row_["padding"].value_or(false);
-        if (gap.bits.empty() && !gap.padding) fail("says no bits");
+        gap.checksum_zero = row_["checksum_zero"].value_or(false);
+        if (gap.bits.empty() && !gap.padding && !gap.checksum_zero) fail("says no bits");
         read_conditions(gap);
         gap.reason = text("reason", true);
         gap.source = text("source", true);
@@ -146,6 +151,21 @@ private:
             if (gap.subject == differential::name_of(static_cast<Subject>(i))) return;
         }
         fail("has an unknown subject '" + gap.subject + "'");
+    }
+    void read_names(Gap& gap) const {
+        if (const auto one = row_["name"].value<std::string>()) gap.names = {*one};
+        if (const toml::array* several = row_["name"].as_array()) {
+            for (const toml::node& name : *several) {
+                gap.names.push_back(name.value_or(std::string()));
+            }
+        }
+        if (gap.subject != "register") return;
+        if (gap.names.empty()) fail("names no register");
+        for (const std::string& name : gap.names) {
+            if (find_register(name) == nullptr) {
+                fail("'" + name + "' is no register of the contract");
+            }
+        }
     }
     void read_bits(Gap& gap) const {
         if (const auto one = row_["bits"].value<std::int64_t>()) {
@@ -240,15 +260,13 @@ bool Story::holds(const std::string& text) const {
 
 bool Gap::concerns(const Observation& observation, const Story& story) const {
     if (subject != differential::name_of(observation.subject)) return false;
-    if (!name.empty() && name != observation.name) {
-        const std::size_t star = name.find("[*]");
-        if (star == std::string::npos ||
-            observation.name.compare(0, star + 1, name, 0, star + 1) != 0) {
-            return false;
-        }
-    }
-    return std::all_of(when.begin(), when.end(),
-                       [&](const std::string& condition) { return story.holds(condition); });
+    const bool named =
+        names.empty() || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+            return is_meant(name, observation.name);
+        });
+    return named && std::all_of(when.begin(), when.end(), [&](const std::string& condition) {
+               return story.holds(condition);
+           });
 }
 
 GapList read_gaps(const std::string& path) {

@@ -33,14 +33,17 @@ private:
 /// Where QEMU's e1000e is known not to be an 82574L: which bits of what differ, and when.
 struct Gap {
     std::string id;
-    std::string subject;              ///< As `name_of`.
-    std::string name;                 ///< Register ("RAL[*]" for all of an array), or "" for any.
+    std::string subject;  ///< As `name_of`.
+    /// Registers ("RAL[*]" for all of an array) or places; none: any.
+    std::vector<std::string> names;
     std::vector<std::uint32_t> bits;  ///< Per dword of what was observed; the last one repeats.
     /// Only where the one named shows 0 in these bits.
     bool qemu_is_zero = false;
     bool model_is_zero = false;
     /// Frames: the model's is QEMU's with zeros to the minimum.
     bool padding = false;
+    /// Frames: where the model has a checksum of 0, QEMU has 0xFFFF.
+    bool checksum_zero = false;
     std::vector<std::string> when;  ///< All of them hold.
     std::string reason;
     std::string source;
