@@ -23,6 +23,7 @@ struct Options {
     std::uint64_t first = 0;
     std::uint64_t count = 300;
     std::uint64_t keep_going = 1;
+    std::string program;  ///< The path of this one, for the command that replays.
     std::string gaps;
     std::string theme;
     bool no_stale = false;
@@ -132,9 +133,11 @@ private:
             }
         }
         std::printf(
-            "difference:\n%s  replay: doorbell-differential --seed %llu --first %llu "
-            "--count 1\n\n",
-            describe(shortest, shown).c_str(), static_cast<unsigned long long>(program.seed),
+            "difference:\n%s  replay, at the root of the sources:\n    "
+            "testbench/qemu/differential/differential.py . %s --seed %llu --first %llu --count "
+            "1\n\n",
+            describe(shortest, shown).c_str(), options_.program.c_str(),
+            static_cast<unsigned long long>(program.seed),
             static_cast<unsigned long long>(program.index));
         std::fflush(stdout);
     }
@@ -192,6 +195,7 @@ private:
 
 int main(int argc, char** argv) {
     Options options;
+    options.program = argv[0];
     CLI::App app{"The same random programs on the model and on QEMU's e1000e (over qtest)."};
     app.add_option("--seed", options.seed, "Seed of the programs");
     app.add_option("--first", options.first, "Index of the first program");
