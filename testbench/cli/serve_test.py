@@ -426,6 +426,66 @@ class Serve(Acceptance):
         self.assertEqual(self.end()[0], 143)
         self.assertLess(times[-1] - times[0], 50 * 12_304, "faster than a gigabit cable")
 
+    def test_who_asks_is_answered_whole_and_who_asks_nonsense_or_nothing_is_dropped(self):
+        self.serve("-q")
+        client = Client(self.path)
+        for i in range(3000):
+            client.ask(DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, (i + 1) << 20, 0x1000))
+        state = self.inspect("--json").stdout
+        self.assertGreater(len(state), 250_000, "more than a socket takes at once")
+        self.assertEqual(len(json.loads(state)["memory"]), 3000)
+        self.assertEqual(self.inspect().stdout.count("out of reach"), 3000)
+
+        def caller():
+            made = socket.socket(socket.AF_UNIX)
+            self.addCleanup(made.close)
+            made.settimeout(PATIENCE_S)
+            made.connect(self.path + ".inspect")
+            return made
+
+        for nonsense in (b"x" * 17, b"text", b"xml\n", b"text\njson\n"):
+            asking = caller()
+            asking.sendall(nonsense)
+            if nonsense == b"text":
+                asking.shutdown(socket.SHUT_WR)
+            try:
+                self.assertEqual(asking.recv(1), b"", nonsense)
+            except ConnectionResetError:
+                pass  # It was dropped with bytes unread.
+        silent = [caller() for _ in range(6)]
+        for dropped in silent[:2]:
+            self.assertEqual(dropped.recv(1), b"", "four may wait")
+        self.assertEqual(self.inspect().returncode, 0)
+        silent[5].sendall(b"te")
+        silent[5].sendall(b"xt\n")
+        self.assertEqual(silent[5].recv(4), b"time")
+        self.assertEqual(client.read(CONFIG, 0), 0x10D38086)
+        client.close()
+        self.assertEqual(self.end()[0], 143)
+
+    def test_a_client_that_goes_on_sending_sees_an_orderly_end(self):
+        posted = struct.pack("<HHIIIQIII", 9, REGION_WRITE, 36, 16, 0, 0x28, 0, 4, 1) * 1000
+        for pace in ("wall", "fast"):
+            self.serve("-q", "--time", pace)
+            client = Client(self.path)
+            client.socket.setblocking(False)
+            self.server.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + PATIENCE_S
+            while True:
+                self.assertLess(time.monotonic(), deadline)
+                try:
+                    client.socket.send(posted)
+                except (BlockingIOError, BrokenPipeError):
+                    pass
+                try:  # A reset would make QEMU abort.
+                    self.assertEqual(client.socket.recv(1), b"")
+                    break
+                except BlockingIOError:
+                    pass
+            client.close()
+            self.assertEqual(self.server.wait(PATIENCE_S), 143)
+            self.server.communicate()
+
     def test_who_reads_the_log_or_the_capture_from_a_pipe_may_go(self):
         pipe = self.folder / "pipe"
         os.mkfifo(pipe)
