@@ -1,10 +1,14 @@
 """Row 6: the card leaves and comes back, under traffic."""
+import pathlib
+import re
 import time
 
-from bench import GUEST, HOST, PREFIX, Problem
+from bench import GUEST, HOST, PREFIX, TAP, Problem
 
 TIMES = 20
 BACK_SECONDS = 30
+ASLEEP_SECONDS = 30
+LEAST_FRAMES = 10  # each way and each time; else it was no traffic
 # Both ways at once: what is lost while the card is away is nobody's fault.
 TRAFFIC = (f"while :; do ping -q -f -w 60 -s 1000 {HOST} >/dev/null 2>&1; usleep 50000; done "
            ">/dev/null 2>&1 & echo $! >/run/traffic")
@@ -32,47 +36,72 @@ def comings_and_goings(row):
         reboot(row, guest)
 
 
-def comes_back(row, guest):
+def comes_back(row, guest, address=GUEST):
     """The link is up, and an echo comes through, both within the time."""
     if not guest.has_link(BACK_SECONDS):
         return False
     deadline = time.monotonic() + BACK_SECONDS
     while time.monotonic() < deadline:
-        if row.host.run("ping", "-q", "-c", 1, "-W", 1, GUEST, check=False).returncode == 0:
+        if row.host.run("ping", "-q", "-c", 1, "-W", 1, address, check=False).returncode == 0:
             return True
     return False
 
 
-def again_and_again(row, guest, name, script):
+def frames_both_ways():
+    # /sys may still show the devices of the network namespace outside.
+    text = pathlib.Path("/proc/net/dev").read_text()
+    words = re.search(rf"^\s*{TAP}:(.*)$", text, re.M)[1].split()
+    return int(words[1]), int(words[9])
+
+
+def times(row, name, once):
+    """Does it so often, stops at the first failure (a text), and looks that there was traffic."""
     failures = []
+    before, started = frames_both_ways(), time.monotonic()
     for number in range(1, TIMES + 1):
-        result = guest.run(script, 60)
-        if result.status != 0 or not comes_back(row, guest):
-            failures.append(f"time {number}: {result}\n{guest.out('dmesg | tail -5')}")
+        failure = once(number)
+        if failure:
+            failures.append(f"time {number}: {failure}")
             break
+    took = time.monotonic() - started
+    out, into = (now - then for now, then in zip(frames_both_ways(), before))
     row.check(f"{name}: back {TIMES} of {TIMES} times", not failures, "\n".join(failures))
+    row.check(f"{name}: under traffic both ways", min(out, into) >= TIMES * LEAST_FRAMES,
+              f"{out} frames out, {into} in")
+    row.note(f"{name}: {took:.0f} s, {out:,} frames out, {into:,} in")
+    return not failures
+
+
+def again_and_again(row, guest, name, script):
+    def once(_):
+        result = guest.run(script, 60)
+        if result.status == 0 and comes_back(row, guest):
+            return None
+        return f"{result}\n{guest.out('dmesg | tail -5')}"
+
+    times(row, name, once)
 
 
 def suspend(row, guest):
     """S3: the guest's memory stays, QEMU resets the devices, the driver restores the card."""
-    guest.out("kill $(cat /run/traffic)")
-    failures = []
-    if guest.run("grep -q mem /sys/power/state").status != 0:
-        failures.append("the kernel cannot suspend to memory")
-    for number in range(1, TIMES + 1 if not failures else 0):
+    if not row.check("the kernel can suspend to memory",
+                     guest.run("grep -q mem /sys/power/state").status == 0):
+        return
+
+    def once(number):
         guest.session.start_script("echo mem >/sys/power/state")
         if asleep(guest):
             guest.session.monitor("system_wakeup")
         # A wake-up that was still pending ends the sleep at once; then the kernel's log tells.
         slept = int(guest.out("dmesg | grep -c 'PM: suspend exit'"))
-        if slept != number or not comes_back(row, guest):
-            failures.append(f"time {number}, slept {slept}: {guest.out('dmesg | tail -5')}")
-            break
-    row.check(f"suspend and resume: back {TIMES} of {TIMES} times", not failures,
-              "\n".join(failures))
+        if slept == number and comes_back(row, guest):
+            return None
+        return f"slept {slept} times: {guest.out('dmesg | tail -5')}"
+
+    times(row, "suspend and resume", once)
 
 
-def asleep(guest, seconds=5):
+def asleep(guest, seconds=ASLEEP_SECONDS):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if guest.session.monitor("query-status")["status"] == "suspended":
@@ -82,18 +111,14 @@ def asleep(guest, seconds=5):
 
 
 def reboot(row, guest):
-    failures = []
-    for number in range(1, TIMES + 1):
+    def once(_):
         guest.out(TRAFFIC)
         guest.session.start_script("reboot -f")
         try:
             guest.session.wait_until_ready()
         except Problem as problem:
-            failures.append(f"time {number}: {problem}")
-            break
-        if not comes_back(row, guest):
-            failures.append(f"time {number}: {guest.out('dmesg | tail -5')}")
-            break
-    row.check(f"reboot: back {TIMES} of {TIMES} times", not failures, "\n".join(failures))
-    if not failures:
+            return str(problem)
+        return None if comes_back(row, guest) else guest.out("dmesg | tail -5")
+
+    if times(row, "reboot", once):
         row.no_complaints(guest, "after the last reboot")

@@ -21,6 +21,7 @@ import probe  # noqa: E402
 import self_test  # noqa: E402
 import transfer  # noqa: E402
 import two_ends  # noqa: E402
+import wake_up  # noqa: E402
 
 ROWS = {
     1: ("configuration", configuration.configuration, None),
@@ -33,6 +34,7 @@ ROWS = {
     8: ("poll_driver", poll_driver.poll_driver, None),
     9: ("clock", clock.clock, None),
     10: ("two_ends", two_ends.two_ends, None),
+    11: ("wake_up", wake_up.wake_up, None),
 }
 SKIPPED = 77
 
@@ -65,10 +67,8 @@ def main():
         if function:
             rows.append((number, name, function))
     try:
-        both = 2 in options.rows and not options.short
         dpdk = 8 in options.rows and not options.short
-        enter_namespace({"6.1", "6.12"} if both else {options.guest},
-                        [poll_driver.recipe(options.guest)] if dpdk else [])
+        enter_namespace({options.guest}, [poll_driver.recipe(options.guest)] if dpdk else [])
         ladder = Ladder(options.nic, options.guest, options.out)
     except Missing as missing:
         print(f"SKIPPED: the ladder of real guests cannot run here: {missing}", flush=True)

@@ -1,21 +1,25 @@
 """Row 2: the Linux driver finds the card, and ethtool can read all of it."""
 import re
+import socket
+
+from bench import GUEST, HOST, PREFIX
+
+TRACE = "/sys/kernel/tracing"
+PORTS = range(40001, 40033)
+CLOSED_PORT = 9
 
 
 def probe(row):
-    """Linux 6.1 and 6.12 e1000e: probe, link up, ethtool -i -d -e -S -k -T"""
-    for kernel in ("6.1", "6.12"):
-        probe_under(row, kernel)
+    """Linux e1000e: probe, link up, ethtool -i -d -e -S -k -T, RSS hashes"""
+    with row.boot(driver="e1000e", address=f"{GUEST}/{PREFIX}", label="probe") as guest:
+        who = f"Linux {guest.session.kernel}"
+        look(row, guest, who)
+        hashes(row, guest, who)
 
 
 def probe_short(row):
     """Linux e1000e: probe, link up, ethtool -i -d -e -S -k -T"""
-    probe_under(row, row.ladder.guest)
-
-
-def probe_under(row, kernel):
-    with row.boot(driver="e1000e", address="10.77.0.2/24", guest=kernel,
-                  label=f"linux-{kernel}") as guest:
+    with row.boot(driver="e1000e", address=f"{GUEST}/{PREFIX}", label="probe") as guest:
         look(row, guest, f"Linux {guest.session.kernel}")
 
 
@@ -78,3 +82,52 @@ def ethtool(row, guest, who):
               re.search(r"hardware-receive", said["-T"]) and
               re.search(r"PTP Hardware Clock: 0|Hardware timestamp provider index: 0", said["-T"]),
               said["-T"])
+
+
+def hashes(row, guest, who):
+    """What the card writes into descriptors: Toeplitz over addresses and ports, with the key that
+    the kernel gave the driver. The driver has no ethtool -x; it leads all to queue 0."""
+    for kind, fields in (("tcp4", 4), ("tcp6", 4), ("udp4", 2)):
+        said = guest.run(f"ethtool -n eth0 rx-flow-hash {kind}")
+        row.keep(f"ethtool-n-{kind}.txt", repr(said))
+        row.check(f"{who}: ethtool -n says that {kind} is hashed over {fields} fields",
+                  len(re.findall(r"^(?:IP [SD]A|L4 bytes .*)$", said.out, re.M)) == fields, said)
+    key = bytes.fromhex(guest.out("cat /proc/sys/net/core/netdev_rss_key").strip()
+                        .replace(":", ""))
+    event = f"{TRACE}/events/net/napi_gro_receive_entry/enable"
+    guest.out(f"mount -t tracefs none {TRACE} 2>/dev/null; echo 1 >{event}")
+    row.host.run("ping", "-q", "-c", 1, "-W", 5, GUEST, check=False)
+    for port in PORTS:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind((HOST, port))
+            one.settimeout(5)
+            one.connect_ex((GUEST, CLOSED_PORT))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        for port in PORTS:
+            one.sendto(b"datagram", (GUEST, port))
+    guest.out("sleep 1")
+    trace = guest.out(f"echo 0 >{event}; grep dev=eth0 {TRACE}/trace")
+    row.keep("trace.txt", trace)
+    given = [int(word, 16) for word in re.findall(r" hash=0x([0-9a-f]+)", trace)]
+    addresses = socket.inet_aton(HOST) + socket.inet_aton(GUEST)
+    wanted = [toeplitz(key, addresses + port.to_bytes(2, "big") + CLOSED_PORT.to_bytes(2, "big"))
+              for port in PORTS]
+    missing = [f"{value:#010x}" for value in wanted if value not in given]
+    row.check(f"{who}: {len(PORTS)} connections have the hashes that the key gives", not missing,
+              f"{len(missing)} missing: {missing[:4]}; given: {[hex(one) for one in given[:8]]}")
+    alone = toeplitz(key, addresses)
+    row.check(f"{who}: {len(PORTS)} datagrams have the hash of their addresses",
+              given.count(alone) >= len(PORTS), f"{given.count(alone)} times {alone:#010x}")
+    row.note(f"{who}: ethtool -x: {guest.run('ethtool -x eth0').err.strip()}")
+
+
+def toeplitz(key, data):
+    """The RSS hash: for each bit of the data that is set, the 32 bits of the key from there on."""
+    bits = int.from_bytes(key, "big")
+    length = len(key) * 8
+    value = 0
+    for place in range(len(data) * 8):
+        if data[place // 8] >> (7 - place % 8) & 1:
+            value ^= bits >> (length - 32 - place) & 0xFFFFFFFF
+    return value

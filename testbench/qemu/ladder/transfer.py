@@ -13,16 +13,19 @@ from vlan_host import VlanHost
 FIRST_PORT = 5201
 FILE_PORT = 5300
 VLAN, VLAN_HOST, VLAN_GUEST = 5, "10.78.0.1", "10.78.0.2"
-# Each: what is said to ethtool -K eth0.
+ALL_ON = "tso on gso on tx on rx on sg on gro on rxvlan on txvlan on rxhash on"
+# Each: what is said to ethtool -K eth0 after everything was switched on.
 OFFLOADS = (
-    ("all on", "tso on gso on tx on rx on sg on gro on rxvlan on txvlan on"),
+    ("all on", ""),
     ("no TSO", "tso off gso off"),
     ("no scatter-gather", "sg off"),
-    ("no checksums", "tx off rx off"),
-    ("no GRO", "tso on tx on rx on sg on gro off"),
-    ("no VLAN tags in hardware", "gro on rxvlan off txvlan off"),
-    ("nothing", "tso off gso off tx off rx off sg off gro off rxvlan off txvlan off"),
+    ("no checksums sent", "tx off"),
+    ("no checksums received", "rx off"),
+    ("no GRO", "gro off"),
+    ("no VLAN tags in hardware", "rxvlan off txvlan off"),
+    ("nothing", "tso off gso off tx off rx off sg off gro off rxvlan off txvlan off rxhash off"),
 )
+JUMBO = 9000
 
 
 def transfer(row):
@@ -32,6 +35,10 @@ def transfer(row):
         prepare(row, guest)
         for name, words in OFFLOADS:
             under(row, guest, name, words, 5, 20_000_000)
+        jumbo_frames(row, guest, True)
+        for name, words in OFFLOADS:
+            under(row, guest, f"MTU {JUMBO}, {name}", words, 2, 20_000_000)
+        jumbo_frames(row, guest, False)
         finish(row, guest)
     with row.boot(driver="e1000e", address=f"{GUEST}/24", label="captured",
                   capture=str(row.folder / "wire.pcapng")) as guest, tagged_host(row):
@@ -70,6 +77,17 @@ def prepare(row, guest):
         ip address add {VLAN_GUEST}/24 dev eth0.{VLAN} && ip link set eth0.{VLAN} up""")
 
 
+def jumbo_frames(row, guest, wanted):
+    """Both ends of the cable and of the VLAN on it take large frames, or no longer."""
+    mtu = JUMBO if wanted else 1500
+    devices = [TAP, "vlan0"] if wanted else ["vlan0", TAP]
+    for device in devices:
+        row.host.run("ip", "link", "set", device, "mtu", mtu)
+    order = ["eth0", f"eth0.{VLAN}"] if wanted else [f"eth0.{VLAN}", "eth0"]
+    guest.out(" && ".join(f"ip link set {device} mtu {mtu}" for device in order))
+    row.check(f"the link is up with MTU {mtu}", guest.has_link(), guest.out("dmesg | tail"))
+
+
 def finish(row, guest):
     counted = guest.statistics()
     row.keep("statistics.txt", guest.out("ethtool -S eth0"))
@@ -83,8 +101,9 @@ def finish(row, guest):
 
 
 def under(row, guest, name, words, seconds, size):
-    result = guest.run(f"ethtool -K eth0 {words}")
-    row.check(f"{name}: ethtool -K {words}", result.status == 0, result)
+    off = f"ethtool -K eth0 {words}" if words else "true"
+    result = guest.run(f"ethtool -K eth0 {ALL_ON} && {off}")
+    row.check(f"{name}: ethtool -K {words or ALL_ON}", result.status == 0, result)
     row.check(f"{name}: the link is up", guest.has_link(), guest.out("dmesg | tail"))
     for target in (GUEST, VLAN_GUEST):
         if not reaches(row, target):
