@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import stat
+import socket
 import struct
 import subprocess
 import sys
@@ -22,6 +23,10 @@ import machine  # noqa: E402
 import qemu_program  # noqa: E402
 import session  # noqa: E402
 from problem import Missing, Problem, Usage  # noqa: E402
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "ladder"))
+import cable  # noqa: E402
+import probe  # noqa: E402
 
 
 class Folder(unittest.TestCase):
@@ -299,6 +304,39 @@ class ExitCodes(Folder):
         self.assertTrue(guest.startswith(str(qemu)), guest)
         code, out, _ = self.run_it("--print", "--qemu", str(qemu), "--nic", "builtin")
         self.assertEqual((code, len(out.splitlines())), (0, 1))
+
+
+class HashesOfReceivedFrames(unittest.TestCase):
+    """The values that were published with the algorithm (RSS, "verifying the hash")."""
+    KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c"
+                        "6a42b73bbeac01fa")
+
+    def test_a_connection_is_hashed_over_addresses_and_ports(self):
+        data = (socket.inet_aton("66.9.149.187") + socket.inet_aton("161.142.100.80")
+                + struct.pack(">HH", 2794, 1766))
+        self.assertEqual(probe.toeplitz(self.KEY, data), 0x51CCC178)
+
+    def test_other_frames_are_hashed_over_addresses(self):
+        data = socket.inet_aton("66.9.149.187") + socket.inet_aton("161.142.100.80")
+        self.assertEqual(probe.toeplitz(self.KEY, data), 0x323E8FC2)
+
+
+class CablesThatCanBePulled(Folder):
+    def test_frames_of_a_stream_are_handed_over_whole_however_they_come(self):
+        reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with reading, writing:
+            one = cable.Cable.__new__(cable.Cable)
+            one.tap = writing.fileno()
+            stream = b"\0\0\0\x05first\0\0\0\x06second"
+            for size in (1, 7, len(stream)):
+                held = b""
+                for start in range(0, len(stream), size):
+                    held = one.hand_over(held + stream[start:start + size])
+                self.assertEqual(held, b"")
+                self.assertEqual([reading.recv(100), reading.recv(100)], [b"first", b"second"])
+            reading.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                reading.recv(100)
 
 
 class EvidenceFolders(Folder):
