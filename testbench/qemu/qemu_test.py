@@ -67,6 +67,17 @@ class OutputOfACommand(unittest.TestCase):
         self.assertEqual((got, stream.ended), ([b"progress\n"], False))
 
 
+    def test_of_scripts_nobody_waited_for_ends_before_it_however_it_is_cut(self):
+        for data in (b"nap-1\nnap-2\n1\nword\n", b"nap-2\n1\nword\n", b"1\nword\n"):
+            for cut in range(len(data) + 1):
+                got = []
+                stream = session.Stream(got.append, ["nap-1", "nap-2"])
+                stream.expect("word")
+                stream.take(data[:cut])
+                stream.take(data[cut:])
+                self.assertEqual((b"".join(got), stream.ended), (b"1\n", True), (data, cut))
+
+
 class InitramfsArchive(unittest.TestCase):
     def entries(self, data):
         """Reads an archive as the kernel does: name, mode, content, device."""

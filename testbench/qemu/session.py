@@ -75,8 +75,10 @@ def evidence_folder(wanted):
 class Stream:
     """One output of a guest's command: passes bytes on until the word that ends it."""
 
-    def __init__(self, pass_on):
+    def __init__(self, pass_on, before=()):
+        """`before`: words that end scripts nobody waited for, and may still come first."""
         self.pass_on = pass_on
+        self.before = [word.encode() + b"\n" for word in before]
         self.held = b""
         self.end = None
         self.ended = True
@@ -87,6 +89,8 @@ class Stream:
 
     def take(self, data):
         self.held += data
+        if self.before and not self.skip_before():
+            return
         if self.end is not None and self.end in self.held:
             data, self.held = self.held.split(self.end, 1)
             self.ended = True
@@ -102,6 +106,20 @@ class Stream:
             data, self.held = self.held[:cut], self.held[cut:]
         if data:
             self.pass_on(data)
+
+
+    def skip_before(self):
+        """False while what has come may be a part of such a word."""
+        while self.before:
+            found = [word for word in self.before if self.held.startswith(word)]
+            if found:
+                self.held = self.held[len(found[0]):]
+                self.before = self.before[self.before.index(found[0]) + 1:]
+            elif any(word.startswith(self.held) for word in self.before):
+                return False
+            else:
+                self.before = []
+        return True
 
 
 class Result:
@@ -134,6 +152,7 @@ class Session:
         self.streams = {}
         self.lines = b""
         self.count = 0
+        self.unwatched = []  # words of scripts nobody waited for since the last command
         self.kernel = ""
         self.temporary = None
         self.sockets = {}
@@ -277,6 +296,7 @@ class Session:
         """Waits for the guest's next boot."""
         for name in ("out", "err"):
             self.streams[name] = Stream(lambda data: None)
+        self.unwatched = []
         deadline = time.monotonic() + seconds
         for line in self.lines_until(deadline, f"the guest was not up after {seconds} s"):
             if line and line.startswith("ready "):
@@ -286,14 +306,12 @@ class Session:
     def run(self, script, seconds=600, on_out=None, on_err=None):
         """Runs a shell script in the guest. Without receivers its output is in the result."""
         collected = {"out": [], "err": []}
-        self.count += 1
-        word = f"doorbell-{os.getpid()}-{self.count}-{os.urandom(6).hex()}"
+        word = self.new_word()
         for name, receiver in (("out", on_out), ("err", on_err)):
-            self.streams[name] = Stream(receiver or collected[name].append)
+            self.streams[name] = Stream(receiver or collected[name].append, self.unwatched)
             self.streams[name].expect(word)
-        text = script.encode()
-        self.sockets["control"].setblocking(True)
-        self.sockets["control"].sendall(f"run {word} {len(text)}\n".encode() + text)
+        self.unwatched = []
+        self.hand_over(word, script)
         status = None
         deadline = time.monotonic() + seconds
         for line in self.lines_until(deadline, f"the command was not done after {seconds} s"):
@@ -308,9 +326,18 @@ class Session:
 
     def start_script(self, script):
         """Hands the guest a script whose end nobody waits for (a reboot, a suspend)."""
+        self.unwatched.append(self.new_word())
+        # Its output would be taken for that of the next command.
+        self.hand_over(self.unwatched[-1], f"{{ {script}\n}} >/dev/null 2>&1")
+
+    def new_word(self):
+        self.count += 1
+        return f"doorbell-{os.getpid()}-{self.count}-{os.urandom(6).hex()}"
+
+    def hand_over(self, word, script):
         text = script.encode()
         self.sockets["control"].setblocking(True)
-        self.sockets["control"].sendall(f"run unwatched {len(text)}\n".encode() + text)
+        self.sockets["control"].sendall(f"run {word} {len(text)}\n".encode() + text)
 
     def warnings(self):
         """What the guest's init could not do."""
