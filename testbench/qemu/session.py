@@ -152,6 +152,8 @@ class Session:
         self.streams = {}
         self.lines = b""
         self.count = 0
+        self.channel = None
+        self.events = []  # of QEMU, by name, as far as its monitor was asked something since
         self.unwatched = []  # words of scripts nobody waited for since the last command
         self.kernel = ""
         self.temporary = None
@@ -346,10 +348,11 @@ class Session:
 
     def monitor(self, command, **arguments):
         """A command of QEMU's monitor (QMP), and its answer."""
-        channel = self.sockets["monitor"].makefile("rwb")
-        if not hasattr(self, "greeted"):
-            self.greeted = channel.readline()
+        if self.channel is None:
+            self.channel = self.sockets["monitor"].makefile("rwb")
+            self.channel.readline()  # the greeting
             self.monitor("qmp_capabilities")
+        channel = self.channel
         request = {"execute": command}
         if arguments:
             request["arguments"] = arguments
@@ -357,6 +360,8 @@ class Session:
         channel.flush()
         for line in channel:
             answer = json.loads(line)
+            if "event" in answer:
+                self.events.append(answer["event"])
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:

@@ -89,10 +89,9 @@ def suspend(row, guest):
         return
 
     def once(number):
-        guest.session.start_script("echo mem >/sys/power/state")
         if asleep(guest):
             guest.session.monitor("system_wakeup")
-        # A wake-up that was still pending ends the sleep at once; then the kernel's log tells.
+        # QEMU may end a second sleep at once; that it was one, the kernel's log tells.
         slept = int(guest.out("dmesg | grep -c 'PM: suspend exit'"))
         if slept == number and comes_back(row, guest):
             return None
@@ -102,10 +101,16 @@ def suspend(row, guest):
 
 
 def asleep(guest, seconds=ASLEEP_SECONDS):
+    """True when the machine sleeps, False when something woke it at once, or it did not sleep."""
+    guest.session.monitor("query-status")
+    guest.session.events.clear()
+    guest.session.start_script("echo mem >/sys/power/state")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if guest.session.monitor("query-status")["status"] == "suspended":
             return True
+        if "WAKEUP" in guest.session.events:
+            return False
         time.sleep(0.05)
     return False
 

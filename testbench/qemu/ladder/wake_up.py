@@ -108,7 +108,6 @@ def magic(row):
                   guest.out("ethtool eth0"))
         mac = guest.out("cat /sys/class/net/eth0/address").strip()
         before = wake_events(row, guest)
-        guest.session.start_script("echo mem >/sys/power/state")
         if not row.check("the machine sleeps", asleep(guest), guest.session.monitor(
                 "query-status")):
             return
