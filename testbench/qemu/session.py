@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import selectors
 import shutil
 import signal
@@ -153,7 +154,6 @@ class Session:
         self.lines = b""
         self.count = 0
         self.channel = None
-        self.events = []  # of QEMU, by name, as far as its monitor was asked something since
         self.unwatched = []  # words of scripts nobody waited for since the last command
         self.kernel = ""
         self.temporary = None
@@ -332,6 +332,10 @@ class Session:
         # Its output would be taken for that of the next command.
         self.hand_over(self.unwatched[-1], f"{{ {script}\n}} >/dev/null 2>&1")
 
+    def has_news(self):
+        """True when the guest said something that nobody has read: an unwatched script ended."""
+        return bool(select.select([self.sockets["control"]], [], [], 0)[0])
+
     def new_word(self):
         self.count += 1
         return f"doorbell-{os.getpid()}-{self.count}-{os.urandom(6).hex()}"
@@ -360,8 +364,6 @@ class Session:
         channel.flush()
         for line in channel:
             answer = json.loads(line)
-            if "event" in answer:
-                self.events.append(answer["event"])
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
