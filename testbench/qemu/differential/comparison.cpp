@@ -24,13 +24,23 @@ bool padded(const Observation& model, const Observation& qemu) {
     return true;
 }
 
-/// The halves in which one has 0 and the other 0xFFFF: checksums lie at even offsets.
-std::uint32_t zero_checksums(std::uint32_t model, std::uint32_t qemu) {
-    std::uint32_t bits = 0;
-    for (const std::uint32_t half : {0x0000FFFFu, 0xFFFF0000u}) {
-        if ((model & half) == 0 && (qemu & half) == half) bits |= half;
-    }
-    return bits;
+/// Where the checksum of TCP lies in a frame; 0 when it is no TCP.
+std::size_t tcp_checksum_at(const Observation& frame) {
+    const auto byte = [&](std::size_t at) -> std::uint32_t {
+        return at / 4 < frame.words.size() ? frame.words[at / 4] >> at % 4 * 8 & 0xFF : 0;
+    };
+    const auto type = [&](std::size_t at) { return byte(at) << 8 | byte(at + 1); };
+    const std::size_t l3 = type(12) == 0x8100 ? 18 : 14;
+    if (type(l3 - 2) == 0x0800 && byte(l3 + 9) == 6) return l3 + (byte(l3) & 15) * 4 + 16;
+    return type(l3 - 2) == 0x86DD && byte(l3 + 6) == 6 ? l3 + 40 + 16 : 0;
+}
+
+/// The half of this word in which the model has a TCP checksum of 0 and QEMU one of 0xFFFF.
+std::uint32_t zero_checksum(const Observation& model, const Observation& qemu, std::size_t word) {
+    const std::size_t at = tcp_checksum_at(model);
+    if (at == 0 || at / 4 != word) return 0;
+    const std::uint32_t half = at % 4 == 0 ? 0x0000FFFFu : 0xFFFF0000u;
+    return (model.words[word] & half) == 0 && (qemu.words[word] & half) == half ? half : 0;
 }
 
 class Comparison {
@@ -48,6 +58,7 @@ public:
                 return end(model[i], qemu[i], "they show different things");
             }
             pair(model[i], qemu[i], story);
+            story.observe(model[i]);
             if (!all_ && !found_.empty()) return found_;
         }
         if (model.size() != qemu.size()) {
@@ -88,10 +99,10 @@ private:
         std::uint32_t open = model.words[word] ^ qemu.words[word];
         if (open == 0) return true;
         for (Gap& gap : gaps_) {
-            const std::uint32_t bits = gap.checksum_zero
-                                           ? zero_checksums(model.words[word], qemu.words[word])
-                                           : gap.bits_of(word);
+            const std::uint32_t bits =
+                gap.checksum_zero ? zero_checksum(model, qemu, word) : gap.bits_of(word);
             if ((open & bits) == 0 || !gap.concerns(model, story)) continue;
+            if (!gap.shown_by(model, qemu, story)) continue;
             if (gap.qemu_is_zero && (qemu.words[word] & open & bits) != 0) continue;
             if (gap.model_is_zero && (model.words[word] & open & bits) != 0) continue;
             gap.used++;

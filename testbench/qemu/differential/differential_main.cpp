@@ -158,7 +158,7 @@ private:
         std::uint64_t stale = 0;
         for (const Gap& gap : list_.gaps) {
             std::printf("  %8llu  %s\n", static_cast<unsigned long long>(gap.used), gap.id.c_str());
-            stale += gap.used == 0;
+            stale += gap.used == 0 && !gap.rare;
         }
         if (options_.no_stale && stale != 0) {
             std::printf(

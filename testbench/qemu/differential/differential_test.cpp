@@ -247,6 +247,46 @@ TEST_F(Gaps, explain_only_while_their_conditions_hold) {
     EXPECT_EQ(compare(story, {model}, {qemu}, list.gaps).size(), 1u);
 }
 
+TEST_F(Gaps, explain_only_where_the_model_counts_what_went_over_the_wire_when_they_say_so) {
+    GapList list = read_gaps(
+        write("[[gap]]\nid = \"x\"\nsubject = \"register\"\nname = \"TORL\"\nbits = 0xFFFFFFFF\n"
+              "model_is_wire = true\nreason = \"r\"\nsource = \"s\"\n"));
+    Program story;
+    story.operations.resize(3);
+    story.operations[0].kind = OperationKind::kReceive;
+    story.operations[0].frames = {std::vector<std::uint8_t>(60), std::vector<std::uint8_t>(100)};
+    const auto torl = [](std::size_t operation, std::uint32_t value) {
+        return Observation{operation, Subject::kRegister, "TORL", {value}, 4};
+    };
+    EXPECT_TRUE(compare(story, {torl(1, 168)}, {torl(1, 64)}, list.gaps).empty());
+    EXPECT_EQ(compare(story, {torl(1, 164)}, {torl(1, 64)}, list.gaps).size(), 1u);
+    Observation high = torl(1, 0);
+    high.name = "TORH";
+    EXPECT_TRUE(compare(story, {high, torl(2, 0)}, {high, torl(2, 1)}, list.gaps).empty())
+        << "reading TORH starts the pair again";
+}
+
+TEST_F(Gaps, explain_only_where_the_bits_beside_are_as_they_say) {
+    GapList neither = read_gaps(write(std::string(kGap) + "neither = 0x100\n"));
+    EXPECT_TRUE(compare(program(), {tipg(0x8)}, {tipg(0xB)}, neither.gaps).empty());
+    EXPECT_EQ(compare(program(), {tipg(0x108)}, {tipg(0x10B)}, neither.gaps).size(), 1u);
+    GapList both = read_gaps(write(std::string(kGap) + "both = 0x100\n"));
+    EXPECT_TRUE(compare(program(), {tipg(0x108)}, {tipg(0x10B)}, both.gaps).empty());
+    EXPECT_EQ(compare(program(), {tipg(0x8)}, {tipg(0xB)}, both.gaps).size(), 1u);
+}
+
+TEST_F(Gaps, of_a_message_that_stands_hold_until_a_cause_is_cleared) {
+    Story story(InterruptMode::kMsi);
+    const Observation message{0, Subject::kInterrupt, "message 0", {0x4D00}, 4};
+    EXPECT_FALSE(story.holds("STANDS=message"));
+    story.observe(message);
+    EXPECT_TRUE(story.holds("STANDS=message"));
+    story.observe({0, Subject::kRegister, "ICR", {0x80000001}, 4});
+    EXPECT_TRUE(story.holds("STANDS=message")) << "it may have been joined before";
+    story.observe({0, Subject::kInterrupt, "message 0", {0}, 4});
+    EXPECT_FALSE(story.holds("STANDS=message"));
+}
+
 TEST_F(Gaps, that_are_wrong_are_refused_with_the_place) {
     const std::string good = kGap;
     EXPECT_THAT(error("[[gap]]\nid = \n"), HasSubstr(":2: "));

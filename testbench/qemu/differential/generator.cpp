@@ -91,6 +91,7 @@ public:
     Program receive() {
         program_.theme = "receive";
         choose_mode();
+        set_control();
         open_receive();
         configure_interrupts();
         const std::uint64_t acts = 2 + below(8);
@@ -307,7 +308,9 @@ private:
 
     void set_control() {
         vlan_mode_ = below(2) == 0;
-        write(r::CTRL, r::CTRL_VME.put(r::CTRL.reset, vlan_mode_));
+        std::uint32_t control = r::CTRL_VME.put(r::CTRL.reset, vlan_mode_);
+        control = r::CTRL_RFCE.put(control, below(3) == 0);
+        write(r::CTRL, control);
         // As drivers do: QEMU has no VET after CTRL.RST.
         write(r::VET, kVlanType);
     }
@@ -545,6 +548,8 @@ private:
         multicast_offset_ = static_cast<std::uint32_t>(below(4));
         rctl = r::RCTL_MO.put(rctl, multicast_offset_);
         rctl = r::RCTL_VFE.put(rctl, below(3) == 0);
+        pass_control_ = below(2) == 0;
+        rctl = r::RCTL_PMCF.put(rctl, pass_control_);
         rctl = r::RCTL_RDMTS.put(rctl, static_cast<std::uint32_t>(below(3)));
         write(r::RCTL, rctl);
     }
@@ -609,12 +614,29 @@ private:
         const bool unicast = (address >> 40 & 1) == 0;
         return unicast && hash_hit(address) ? kStation : address;
     }
+    /// PAUSE (IEEE 802.3 annex 31B), or an opcode that nobody knows. Short: the transmitter has
+    /// sent everything when somebody looks.
+    std::vector<std::uint8_t> control_frame() {
+        std::vector<std::uint8_t> frame = {0x01, 0x80, 0xC2, 0x00, 0x00, 0x01, 0x02, 0x11, 0x22,
+                                           0x33, 0x44, 0x55, 0x88, 0x08, 0x00, 0x01, 0x00, 0x00};
+        if (below(4) == 0) frame[15] = 0x77;
+        if (below(2) == 0) {
+            frame[16] = static_cast<std::uint8_t>(below(2));
+            frame[17] = static_cast<std::uint8_t>(1 + below(255));
+        }
+        frame.resize(kMinimumFrameBytes);
+        return frame;
+    }
     void receive_act() {
         Operation receive;
         receive.kind = OperationKind::kReceive;
         receive.settle_us = kTrafficUs;
         const std::uint64_t frames = one_event_ ? 1 : 1 + below(3);
         for (std::uint64_t i = 0; i < frames; i++) {
+            if (pass_control_ && below(8) == 0) {
+                receive.frames.push_back(control_frame());
+                continue;
+            }
             PacketWish wish;
             wish.destination = receive_destination();
             wish.max_payload_bytes = 1300;
@@ -647,6 +669,7 @@ private:
     bool one_event_ = false;
     std::uint32_t rx_queues_ = 1;
     bool small_buffers_ = false;
+    bool pass_control_ = false;  ///< RCTL.PMCF
     bool segments_ = false;
     bool short_ = false;
 };

@@ -62,8 +62,9 @@ const char* name_of(InterruptMode mode) {
 std::string problem_of(const std::string& text) {
     const Condition condition = take_apart(text);
     if (condition.left.empty()) return "is no comparison (NAME=VALUE or NAME!=VALUE)";
-    if (condition.left == "MODE" || condition.left == "RESET" ||
-        (condition.left == "SENT" && (condition.right == "tso" || condition.right == "short"))) {
+    if (condition.left == "MODE" || condition.left == "RESET" || text == "SENT=tso" ||
+        text == "SENT=short" || text == "ARRIVED=group" || text == "ARRIVED=pause" ||
+        text == "STANDS=message") {
         return "";
     }
     if (condition.left == "WROTE") {
@@ -80,11 +81,11 @@ std::string problem_of(const std::string& text) {
                : "compares a field with what is no number";
 }
 
-/// "RAL[*]" means every one of the array.
+/// "RAL[*]" means every one of the array, "RX ring 1*" every place that begins so.
 bool is_meant(const std::string& name, const std::string& observed) {
-    const std::size_t star = name.find("[*]");
+    const std::size_t star = name.find('*');
     if (star == std::string::npos) return name == observed;
-    return observed.compare(0, star + 1, name, 0, star + 1) == 0;
+    return observed.compare(0, star, name, 0, star) == 0;
 }
 
 class Reader {
@@ -93,13 +94,18 @@ public:
 
     Gap read() {
         check_keys({"id", "subject", "name", "bits", "qemu_is_zero", "model_is_zero", "when",
-                    "reason", "source", "padding", "checksum_zero"});
+                    "reason", "source", "padding", "checksum_zero", "model_is_wire", "rare",
+                    "neither", "both"});
         Gap gap;
         gap.id = text("id", true);
         gap.subject = text("subject", true);
         check_subject(gap);
         read_names(gap);
-        read_bits(gap);
+        gap.bits = read_bits("bits");
+        gap.neither = read_bits("neither");
+        gap.both = read_bits("both");
+        gap.rare = row_["rare"].value_or(false);
+        gap.model_is_wire = row_["model_is_wire"].value_or(false);
         gap.qemu_is_zero = row_["qemu_is_zero"].value_or(false);
         gap.model_is_zero = row_["model_is_zero"].value_or(false);
         gap.padding = row_["padding"].value_or(false);
@@ -167,15 +173,17 @@ private:
             }
         }
     }
-    void read_bits(Gap& gap) const {
-        if (const auto one = row_["bits"].value<std::int64_t>()) {
-            gap.bits = {static_cast<std::uint32_t>(*one)};
+    [[nodiscard]] std::vector<std::uint32_t> read_bits(const char* key) const {
+        std::vector<std::uint32_t> bits;
+        if (const auto one = row_[key].value<std::int64_t>()) {
+            bits = {static_cast<std::uint32_t>(*one)};
         }
-        if (const toml::array* several = row_["bits"].as_array()) {
+        if (const toml::array* several = row_[key].as_array()) {
             for (const toml::node& word : *several) {
-                gap.bits.push_back(static_cast<std::uint32_t>(word.value_or(std::int64_t{0})));
+                bits.push_back(static_cast<std::uint32_t>(word.value_or(std::int64_t{0})));
             }
         }
+        return bits;
     }
     void read_conditions(Gap& gap) const {
         const toml::array* conditions = row_["when"].as_array();
@@ -209,13 +217,34 @@ std::vector<const toml::table*> rows_of(const toml::table& file, const char* key
 
 void Story::operate(const Operation& operation) {
     if (operation.kind == OperationKind::kSoftwareReset) {
+        const bool stood = stood_;
         *this = Story(mode_);
         reset_ = true;
+        stood_ = stood;
     }
     if (operation.kind == OperationKind::kWrite) {
+        if (operation.offset == r::ICR.offset || operation.offset == r::IMC.offset) {
+            message_ = false;
+        }
         written_[register_name(operation.bar, operation.offset)] = operation.value;
     }
+    wire_.operate(operation);
     send(operation.parts);
+    if (operation.kind != OperationKind::kReceive) return;
+    group_ = pause_ = false;
+    for (const std::vector<std::uint8_t>& frame : operation.frames) {
+        group_ |= (frame[0] & 1) != 0;
+        pause_ |= WireCounts::is_mac_control(frame);
+    }
+}
+
+void Story::observe(const Observation& model) {
+    wire_.observe(model);
+    if (model.subject == Subject::kInterrupt) {
+        message_ |= model.words[0] != 0;
+        stood_ = message_;
+    }
+    if (model.subject == Subject::kRegister && model.name == "ICR") message_ = false;
 }
 
 void Story::send(const std::vector<TxPart>& parts) {
@@ -246,6 +275,10 @@ bool Story::holds(const std::string& text) const {
         equal = (condition.right == "yes") == reset_;
     } else if (condition.left == "SENT") {
         equal = condition.right == "tso" ? segmented_ : short_;
+    } else if (condition.left == "ARRIVED") {
+        equal = condition.right == "group" ? group_ : pause_;
+    } else if (condition.left == "STANDS") {
+        equal = stood_;
     } else if (condition.left == "WROTE") {
         equal = written_.count(condition.right) != 0;
     } else {
@@ -267,6 +300,16 @@ bool Gap::concerns(const Observation& observation, const Story& story) const {
     return named && std::all_of(when.begin(), when.end(), [&](const std::string& condition) {
                return story.holds(condition);
            });
+}
+
+bool Gap::shown_by(const Observation& model, const Observation& qemu, const Story& story) const {
+    if (model_is_wire && story.wire().expected(model.name) != model.words[0]) return false;
+    for (std::size_t i = 0; i < model.words.size(); i++) {
+        if (i < neither.size() && ((model.words[i] | qemu.words[i]) & neither[i]) != 0)
+            return false;
+        if (i < both.size() && (model.words[i] & qemu.words[i] & both[i]) != both[i]) return false;
+    }
+    return true;
 }
 
 GapList read_gaps(const std::string& path) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "testbench/qemu/differential/program.hpp"
+#include "testbench/qemu/differential/wire_counts.hpp"
 
 namespace doorbell::differential {
 
@@ -15,8 +16,13 @@ class Story {
 public:
     explicit Story(InterruptMode mode) : mode_(mode) {}
     void operate(const Operation& operation);
+    /// What the model showed then.
+    void observe(const Observation& model);
+    [[nodiscard]] const WireCounts& wire() const { return wire_; }
     /// "MODE=msix", "RESET=yes" (after a software reset), "CTRL.VME=1" (as last written),
-    /// "WROTE=TDH[0]", "SENT=tso|short" (both since the last reset); with "!=" the contrary.
+    /// "WROTE=TDH[0]", "SENT=tso|short" (both since the last reset), "ARRIVED=group|pause" (in the
+    /// last operation that received), "STANDS=message" (since somebody looked at MSIs last
+    /// there was a time with one, and no cause cleared); with "!=" the contrary.
     [[nodiscard]] bool holds(const std::string& condition) const;
 
 private:
@@ -27,6 +33,11 @@ private:
     bool reset_ = false;
     bool segmented_ = false;
     bool short_ = false;
+    bool group_ = false;
+    bool pause_ = false;
+    bool message_ = false;  ///< No cause was cleared since.
+    bool stood_ = false;    ///< At some time since somebody looked.
+    WireCounts wire_;
     std::map<std::string, std::uint32_t, std::less<>> written_;
 };
 
@@ -34,21 +45,31 @@ private:
 struct Gap {
     std::string id;
     std::string subject;  ///< As `name_of`.
-    /// Registers ("RAL[*]" for all of an array) or places; none: any.
+    /// Registers ("RAL[*]" for all of an array) or places ("RX ring 1*"); none: any.
     std::vector<std::string> names;
     std::vector<std::uint32_t> bits;  ///< Per dword of what was observed; the last one repeats.
     /// Only where the one named shows 0 in these bits.
     bool qemu_is_zero = false;
     bool model_is_zero = false;
+    /// Only where the model has what `WireCounts` says.
+    bool model_is_wire = false;
+    /// Only where neither has any of these bits, per dword of what was observed.
+    std::vector<std::uint32_t> neither;
+    /// Only where both have all of these.
+    std::vector<std::uint32_t> both;
     /// Frames: the model's is QEMU's with zeros to the minimum.
     bool padding = false;
-    /// Frames: where the model has a checksum of 0, QEMU has 0xFFFF.
+    /// Frames: where the model has a TCP checksum of 0, QEMU has 0xFFFF.
     bool checksum_zero = false;
+    bool rare = false;              ///< It may explain nothing in a full run.
     std::vector<std::string> when;  ///< All of them hold.
     std::string reason;
     std::string source;
     std::uint64_t used = 0;  ///< Differences it explained.
 
+    /// As `qemu_is_zero` and the others say.
+    [[nodiscard]] bool shown_by(const Observation& model, const Observation& qemu,
+                                const Story& story) const;
     [[nodiscard]] std::uint32_t bits_of(std::size_t word) const {
         if (bits.empty()) return 0;
         return word < bits.size() ? bits[word] : bits.back();
