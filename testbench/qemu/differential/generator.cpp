@@ -17,6 +17,7 @@ namespace {
 namespace r = regs::i82574l;
 
 constexpr std::uint64_t kStation = 0x0200'0082'5740;
+constexpr std::uint64_t kGroup = 0x0100'5E00'1000;
 constexpr std::uint64_t kBroadcast = 0xFFFF'FFFF'FFFF;
 /// Longer than any frame takes, and than QEMU's shortest interrupt interval.
 constexpr std::uint32_t kRegisterUs = 200;
@@ -545,7 +546,6 @@ private:
         rctl = r::RCTL_MPE.put(rctl, below(4) == 0);
         rctl = r::RCTL_BAM.put(rctl, below(4) != 0);
         rctl = r::RCTL_LPE.put(rctl, below(3) == 0);
-        multicast_offset_ = static_cast<std::uint32_t>(below(4));
         rctl = r::RCTL_MO.put(rctl, multicast_offset_);
         rctl = r::RCTL_VFE.put(rctl, below(3) == 0);
         pass_control_ = below(2) == 0;
@@ -570,8 +570,12 @@ private:
             write_at(r::RAH.offset_of(entry), r::RAH_AV.mask() | swap(address << 16 & 0xFFFF'FFFF));
         }
         mta_ = {};
+        multicast_offset_ = static_cast<std::uint32_t>(below(4));
         for (std::uint64_t i = below(6); i > 0; i--) {
-            const auto at = static_cast<std::uint32_t>(below(r::MTA.count));
+            // Every other one where addresses of the programs meet it.
+            const std::uint32_t at = below(2) == 0
+                                         ? hash_of(kGroup | below(4)) >> 5
+                                         : static_cast<std::uint32_t>(below(r::MTA.count));
             mta_[at] = word();
             write_at(r::MTA.offset_of(at), mta_[at]);
         }
@@ -583,17 +587,20 @@ private:
     }
     /// A few addresses, so that frames meet them.
     std::uint64_t filter_address() {
-        return (below(2) == 0 ? 0x0200'0000'1000 : 0x0100'5E00'1000) | below(4);
+        return (below(2) == 0 ? 0x0200'0000'1000 : kGroup) | below(4);
     }
     static std::uint32_t swap(std::uint64_t value) {
         const auto v = static_cast<std::uint32_t>(value);
         return v >> 24 | (v >> 8 & 0xFF00) | (v << 8 & 0xFF0000) | v << 24;
     }
     /// Section 7.1: the bit of MTA that an address has.
-    [[nodiscard]] bool hash_hit(std::uint64_t address) const {
+    [[nodiscard]] std::uint32_t hash_of(std::uint64_t address) const {
         static constexpr std::uint32_t kShift[] = {4, 3, 2, 0};
         const auto low = static_cast<std::uint32_t>((address & 0xFF) << 8 | (address >> 8 & 0xFF));
-        const std::uint32_t index = low >> kShift[multicast_offset_] & 0xFFF;
+        return low >> kShift[multicast_offset_] & 0xFFF;
+    }
+    [[nodiscard]] bool hash_hit(std::uint64_t address) const {
+        const std::uint32_t index = hash_of(address);
         return (mta_[index >> 5] >> (index & 31) & 1) != 0;
     }
     std::uint64_t receive_destination() {
@@ -631,7 +638,9 @@ private:
         Operation receive;
         receive.kind = OperationKind::kReceive;
         receive.settle_us = kTrafficUs;
-        const std::uint64_t frames = one_event_ ? 1 : 1 + below(3);
+        // Now and then as many as the smallest ring holds nearly: past the threshold of RXDMT0.
+        const std::uint64_t most = !small_buffers_ && below(4) == 0 ? 12 : 3;
+        const std::uint64_t frames = one_event_ ? 1 : most - 2 + below(3);
         for (std::uint64_t i = 0; i < frames; i++) {
             if (pass_control_ && below(8) == 0) {
                 receive.frames.push_back(control_frame());
