@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """./doorbell qemu: a guest in a stock QEMU, on the model or on QEMU's own e1000e."""
 import argparse
+import ipaddress
 import os
 import pathlib
 import shutil
@@ -57,6 +58,7 @@ def command_line():
         help="a parameter of the model (./doorbell describe nic)")
     add("--capture", metavar="FILE", help="frames of the wire, as doorbell serve writes them")
     add("--time", choices=("wall", "fast"), help="how simulated time runs (doorbell serve)")
+    add("--rate", type=int, metavar="MBPS", help="Mb/s that the cable carries (doorbell serve)")
     add("--rom", metavar="FILE", help="option ROM of the NIC")
     add("--driver", metavar="FILE.ko", help="a driver of yours in place of the kernel's e1000e")
     add("--driver-arguments", default="", metavar="ARGS", help="module parameters of the driver")
@@ -90,9 +92,11 @@ def parse(words):
         raise Usage("--timeout is a number of seconds above 0")
     if options.nic == "builtin":
         for given, name in ((options.sets, "--set"), (options.capture, "--capture"),
-                            (options.time, "--time")):
+                            (options.time, "--time"), (options.rate, "--rate")):
             if given:
                 raise Usage(f"{name} is for the model; it goes without --nic builtin")
+    if options.address:
+        check_address(options.address)
     if options.modules and not pathlib.Path(options.modules).is_dir():
         raise Usage(f"--modules {options.modules}: no such folder")
     for name in ("kernel", "initrd", "driver", "rom"):
@@ -102,12 +106,22 @@ def parse(words):
     return options
 
 
+def check_address(text):
+    if text in ("dhcp", "none"):
+        return
+    try:
+        ipaddress.ip_interface(text if "/" in text else "")
+    except ValueError:
+        raise Usage(f"--address {text}: it is an address with its prefix, such as 10.0.0.2/24, "
+                    "or dhcp, or none") from None
+
+
 def machine_of(options, image):
     return Machine(
         nic=options.nic, wire=options.wire, guest=options.guest,
         kernel=options.kernel or str(image.kernel), initrd=options.initrd or str(image.initramfs),
         rom=options.rom, append=options.append, cpus=options.cpus, memory_mb=options.memory,
-        accel=options.accel, time=options.time, sets=tuple(options.sets),
+        accel=options.accel, time=options.time, rate=options.rate, sets=tuple(options.sets),
         capture=os.path.abspath(options.capture) if options.capture else None,
         qemu_arguments=options.qemu_arguments)
 
@@ -142,6 +156,8 @@ def check_driver(options, session):
     if not options.driver or options.kernel:
         return
     wanted = guest_image.module_version(options.driver)
+    if wanted is None:
+        raise Usage(f"--driver {options.driver} is no kernel module of a 64-bit machine")
     have = guest_image.kernel_of(guest_image.guest_tree(BUILD, options.guest))[1]
     if wanted != have:
         raise Usage(f"--driver {options.driver} was built for Linux {wanted}, the guest is {have}; "

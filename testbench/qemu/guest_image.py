@@ -7,7 +7,7 @@ import re
 import stat
 import struct
 
-from debian_tree import MERGED, Recipe, Tree, locked, make_tree, say
+from debian_tree import LIBRARIES, MERGED, Recipe, Tree, locked, make_tree, say
 from problem import Problem, Usage
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -188,7 +188,9 @@ def userland(archive, tree):
             raise Problem(f"no package of {tree.path} brings '{program}'")
         copy(file, f"usr/bin/{program}")
         for library in tree.libraries(file):
-            copy(library, f"usr/lib/x86_64-linux-gnu/{library.name}")
+            copy(library, f"{LIBRARIES}/{library.name}")
+    # Loaded by name when a thread is cancelled, as iperf3 does from 3.16 on.
+    copy(tree.path / LIBRARIES / "libgcc_s.so.1", f"{LIBRARIES}/libgcc_s.so.1")
     copy(tree.loader(), "usr/lib64/ld-linux-x86-64.so.2")
     archive.link("usr/bin/sh", "dash")
     archive.file("init", (HERE / "guest/init").read_bytes(), 0o755)

@@ -26,6 +26,7 @@ class Machine:
     accel: str = "tcg"
     capture: str | None = None
     time: str | None = None
+    rate: int | None = None
     sets: tuple = ()
     reboots: bool = False
     qemu_arguments: tuple = ()
@@ -34,8 +35,8 @@ class Machine:
 def serve_words(program, machine, socket):
     words = [str(program), "serve", "--socket", str(socket), "--wire", machine.wire]
     for option, value in (("--rom", machine.rom), ("--capture", machine.capture),
-                          ("--time", machine.time)):
-        if value:
+                          ("--time", machine.time), ("--rate", machine.rate)):
+        if value is not None:
             words += [option, str(value)]
     for change in machine.sets:
         words += ["--set", change]

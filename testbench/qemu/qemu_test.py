@@ -278,6 +278,14 @@ class CommandLines(unittest.TestCase):
         self.assertIn("tap,id=wire,ifname=tap0,script=no,downscript=no,vnet_hdr=on", words)
         self.assertFalse(any("vfio-user" in word for word in words))
 
+    def test_what_is_asked_of_the_server_reaches_it(self):
+        options = doorbell_qemu.parse(["--rate", "100", "--time", "fast", "--capture", "f"])
+        words = machine.serve_words("doorbell", doorbell_qemu.machine_of(
+            options, guest_image.Image("k", "i")), "/s/nic")
+        text = machine.command_text(words)
+        for part in ("--rate 100", "--time fast", f"--capture {os.getcwd()}/f"):
+            self.assertIn(part, text)
+
     def test_what_stands_behind_two_dashes_is_qemus_and_comes_last(self):
         options = doorbell_qemu.parse(["--cpus", "2", "--", "-s", "--exec", "x"])
         self.assertEqual((options.command, options.qemu_arguments), (None, ("-s", "--exec", "x")))
@@ -294,10 +302,16 @@ class ExitCodes(Folder):
             code = doorbell_qemu.guarded(list(words))
         return code, out.getvalue(), errors.getvalue()
 
+    def test_a_driver_that_is_no_module_is_refused_before_anything_starts(self):
+        options = doorbell_qemu.parse(["--driver", __file__])
+        with self.assertRaisesRegex(Usage, "qemu_test.py is no kernel module"):
+            doorbell_qemu.check_driver(options, None)
+
     def test_usage_is_2_and_125_where_the_commands_status_would_stand(self):
         for words in (["--nic", "igb"], ["--cpus", "0"], ["--kernel", "/nowhere"],
                       ["--gest", "6.1"], ["--nic", "builtin", "--set", "nic.a=1"],
-                      ["--modules", "/nowhere"]):
+                      ["--modules", "/nowhere"], ["--nic", "builtin", "--rate", "100"],
+                      ["--address", "10.0.0.2"], ["--address", "nonsense/24"]):
             with self.subTest(words=words):
                 code, out, errors = self.run_it(*words)
                 self.assertEqual((code, out), (2, ""))
