@@ -920,10 +920,12 @@ TEST_F(AtItsSocket, a_client_for_whom_no_descriptor_is_left_waits_and_is_taken_w
     {
         const NoMoreDescriptors none;
         for (int i = 0; i < 50; i++) {
-            bench.server.turn(0);
             if (i % 10 == 9) bench.clock.advance_ns(100'000'000);
+            bench.server.turn(0);
         }
     }
+    bench.server.turn(0);
+    EXPECT_EQ(bench.server.session(), nullptr) << "it looks again after 100 ms, and does not spin";
     ASSERT_EQ(bench.log.warnings.size(), 1u) << "said once";
     EXPECT_TRUE(bench.log.says("ulimit -n"));
     EXPECT_EQ(bench.server.session(), nullptr);

@@ -13,6 +13,13 @@ namespace doorbell::cli {
 
 using plugin::Descriptor;
 
+namespace {
+
+/// A server answers at once; its machine may be very busy.
+constexpr int kPatience_s = 30;
+
+}  // namespace
+
 std::string InspectSocket::path_of(const std::string& server_path) {
     return server_path + ".inspect";
 }
@@ -82,7 +89,7 @@ bool ask_server(const std::string& server_path, bool json, std::string& answer, 
             path, std::strerror(errno));
         return false;
     }
-    const timeval patience{5, 0};
+    const timeval patience{kPatience_s, 0};
     setsockopt(socket.number(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     const char* question = json ? "json\n" : "text\n";
     if (send(socket.number(), question, std::strlen(question), MSG_NOSIGNAL) < 0) {
@@ -94,7 +101,7 @@ bool ask_server(const std::string& server_path, bool json, std::string& answer, 
         const ssize_t size = recv(socket.number(), bytes, sizeof bytes, 0);
         if (size == 0 && !answer.empty()) return true;
         if (size <= 0) {
-            why = fmt::format("the server at '{}' did not answer within 5 s", path);
+            why = fmt::format("the server at '{}' did not answer within {} s", path, kPatience_s);
             return false;
         }
         answer.append(bytes, static_cast<std::size_t>(size));
