@@ -469,6 +469,7 @@ class Serve(Acceptance):
             self.serve("-q", "--time", pace)
             client = Client(self.path)
             client.socket.setblocking(False)
+            begun = time.monotonic()
             self.server.send_signal(signal.SIGTERM)
             deadline = time.monotonic() + PATIENCE_S
             while True:
@@ -482,6 +483,15 @@ class Serve(Acceptance):
                     break
                 except BlockingIOError:
                     pass
+            for _ in range(5):  # For a second it still reads what we had not yet stopped sending.
+                time.sleep(0.02)
+                try:
+                    client.socket.send(posted)
+                except BlockingIOError:
+                    pass
+                except BrokenPipeError:
+                    self.assertGreater(time.monotonic() - begun, 1, "it did not wait for us")
+                    break
             client.close()
             self.assertEqual(self.server.wait(PATIENCE_S), 143)
             self.server.communicate()
