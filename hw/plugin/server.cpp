@@ -171,10 +171,14 @@ void Server::end_session() {
     earlier_.region_reads += counters.region_reads;
     earlier_.region_writes += counters.region_writes;
     earlier_.errors += counters.errors;
+    const bool spoke = counters.messages > 0;
     session_.reset();
     // Nothing of it may be touched any more, whenever the next one comes.
     device_.power_on();
-    log_.info("client " + std::to_string(clients_served_) + " is gone");
+    log_.info("client " + std::to_string(clients_served_) + " is gone" +
+              (spoke ? "" : " without a word: it does not count"));
+    // Somebody who only looks whether the socket is in use.
+    if (!spoke) clients_served_--;
 }
 
 }  // namespace doorbell::plugin

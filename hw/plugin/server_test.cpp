@@ -870,6 +870,16 @@ TEST_F(AtItsSocket, a_client_waits_while_the_one_before_is_seen_off) {
     EXPECT_FALSE(bench.log.says("turned away"));
 }
 
+TEST_F(AtItsSocket, one_who_only_looks_whether_somebody_listens_is_not_a_client_that_was_served) {
+    { const Descriptor passer_by = dial(); }
+    for (int i = 0; i < 3; i++) bench.server.turn(0);
+    EXPECT_EQ(bench.server.session(), nullptr);
+    EXPECT_EQ(bench.server.clients_served(), 0u);
+    const Descriptor first = dial();
+    ASSERT_TRUE(greeted(first));
+    EXPECT_EQ(bench.server.clients_served(), 1u);
+}
+
 TEST_F(AtItsSocket, one_who_says_nothing_keeps_nobody_out_for_more_than_five_seconds) {
     const Descriptor silent = dial();
     bench.server.turn(0);

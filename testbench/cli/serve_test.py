@@ -229,8 +229,10 @@ class Serve(Acceptance):
         self.assertIn("served 1 client", out)
 
     def test_a_socket_in_use_is_refused_and_one_of_a_dead_server_replaced(self):
-        self.serve()
+        self.serve("--once")
         self.assertIn("another server listens there", self.refused("--socket", self.path))
+        time.sleep(0.2)
+        self.assertIsNone(self.server.poll(), "who only looks is not the one client of --once")
         self.server.kill()
         self.server.communicate()
         self.assertTrue(os.path.exists(self.path))

@@ -407,6 +407,14 @@ class FailuresOfARun(Folder):
         self.assertEqual(one.server.returncode, 0)
         self.assertIsNone(one.server_failure())
 
+    def test_what_the_server_said_stands_beside_an_error_of_qemu_about_it(self):
+        with self.session("echo 'warn: memory is private' >&2; " + self.LISTENS,
+                          "echo 'vfio-user-pci: Unknown error -22' >&2; exit 1") as one:
+            one.start_server()
+            one.start_guest()
+            with self.assertRaisesRegex(Problem, "Unknown error(.*\n)+.*memory is private"):
+                one.wait_until_ready(20)
+
     def test_a_guest_that_does_not_come_up_ends_with_the_console(self):
         with self.session(self.LISTENS, "exec sleep 60") as one:
             (self.folder / "console.log").write_text("last words\n")

@@ -261,7 +261,12 @@ class Session:
         code = self.guest.wait()
         if code != 0:
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-            return f"QEMU ended {how}:{indented(said)}"
+            text = f"QEMU ended {how}:{indented(said)}"
+            # What QEMU calls "Unknown error" the server has explained.
+            if self.server and "vfio-user" in said:
+                text += (f"\nthe server's last lines ({self.folder}/server.log):"
+                         + tail(self.folder / "server.log"))
+            return text
         console = tail(self.folder / "console.log")
         if "Kernel panic" in console:
             return f"the guest's kernel panicked ({self.folder}/console.log):{console}"
