@@ -116,7 +116,7 @@ DmaTable::Failure DmaTable::far(std::uint64_t address, std::uint8_t* data, std::
                     std::memcpy(piece, there, bytes);
                     read_hit_ = *range;
                 } else {
-                    std::memcpy(there, piece, bytes);
+                    put(there, piece, bytes);
                     write_hit_ = *range;
                 }
             }
@@ -126,6 +126,32 @@ DmaTable::Failure DmaTable::far(std::uint64_t address, std::uint8_t* data, std::
         }
     }
     return Failure::kNone;
+}
+
+/// The guest runs meanwhile: as soon as it sees DD it may give the descriptor back, and what is
+/// written then would be in its place (memcpy writes the same bytes twice, in no order). So each
+/// word is written once, and DD, in a descriptor's second word, after the first. Of two descriptors
+/// the first words go first: a packet split descriptor is that large, and its lengths are in the
+/// third word.
+void DmaTable::put_descriptors(std::uint8_t* target, const std::uint8_t* source,
+                               std::uint32_t size_bytes) {
+    static constexpr std::uint32_t kWord = 8;
+    const auto word = [target, source](std::uint32_t at) {
+        std::uint64_t value = 0;
+        std::memcpy(&value, source + at, kWord);
+        __atomic_store_n(reinterpret_cast<std::uint64_t*>(target + at), value, __ATOMIC_RELEASE);
+    };
+    std::uint32_t at = 0;
+    for (; at + 2 * kDescriptorBytes <= size_bytes; at += 2 * kDescriptorBytes) {
+        word(at);
+        word(at + kDescriptorBytes);
+        word(at + kWord);
+        word(at + kDescriptorBytes + kWord);
+    }
+    if (at < size_bytes) {
+        word(at);
+        word(at + kWord);
+    }
 }
 
 bool DmaTable::reachable() const {

@@ -52,7 +52,7 @@ public:
         if (bytes == nullptr) {
             return far(address, const_cast<std::uint8_t*>(source), size_bytes, Access::kWrite);
         }
-        __builtin_memcpy(bytes, source, size_bytes);
+        put(bytes, source, size_bytes);
         return Failure::kNone;
     }
 
@@ -64,6 +64,21 @@ public:
     [[nodiscard]] bool memory_vanished();
 
 private:
+    static constexpr std::uint32_t kDescriptorBytes = 16;
+    static constexpr std::uint32_t kMostDescriptorBytes = 64 * kDescriptorBytes;
+
+    /// What may be descriptors goes word by word; data is looked at only when those say so.
+    static void put(std::uint8_t* target, const std::uint8_t* source, std::uint32_t size_bytes) {
+        const auto address = reinterpret_cast<std::uintptr_t>(target);
+        if ((address | size_bytes) % kDescriptorBytes == 0 && size_bytes <= kMostDescriptorBytes) {
+            put_descriptors(target, source, size_bytes);
+        } else {
+            __builtin_memcpy(target, source, size_bytes);
+        }
+    }
+    static void put_descriptors(std::uint8_t* target, const std::uint8_t* source,
+                                std::uint32_t size_bytes);
+
     [[nodiscard]] std::uint8_t* near(const Range& hit, std::uint64_t address,
                                      std::uint32_t size_bytes, Access access) const {
         const std::uint64_t at = address - hit.address;

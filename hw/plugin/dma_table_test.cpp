@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "hw/plugin/client_support_test.hpp"
@@ -92,6 +93,75 @@ TEST_F(Table, an_unmapped_range_is_given_back_to_the_system) {
     EXPECT_EQ(table.read(0x10000, data.data(), 3 * kPage), Failure::kNone);
     ASSERT_EQ(ftruncate(file.number(), static_cast<off_t>(file.size_bytes())), 0);
 }
+
+#if defined(__x86_64__)
+
+/// A guest that looks at its descriptors after each instruction of the server, and gives each one
+/// back for the next frame as soon as it is done.
+struct QuickGuest {
+    static constexpr std::uint32_t kDescriptor = 16;
+    static constexpr std::uint32_t kDone = 8;  ///< The byte with DD.
+    static constexpr std::uint8_t kGivenBack = 0xA0;
+
+    static void look(int /*signal*/) {
+        for (std::uint32_t i = 0; i < count; i++) {
+            volatile std::uint8_t* const one = ring + i * kDescriptor;
+            if (given_back[i] || (one[kDone] & 1) == 0) continue;
+            given_back[i] = true;
+            for (std::uint32_t k = 0; k < kDescriptor; k++) {
+                if (one[k] != written[i * kDescriptor + k]) half_done++;
+                one[k] = kGivenBack;
+            }
+        }
+    }
+
+    static inline volatile std::uint8_t* ring = nullptr;
+    static inline const std::uint8_t* written = nullptr;
+    static inline std::uint32_t count = 0;
+    static inline std::uint32_t half_done = 0;
+    static inline std::array<bool, 64> given_back{};
+};
+
+// The trap flag: from here on a signal after each instruction. The 128 bytes below the stack's top
+// may be in use.
+#define STEP_BY_STEP(operation, word)                                     \
+    asm volatile("lea -128(%%rsp), %%rsp\n pushfq\n " operation " $" word \
+                 ", (%%rsp)\n popfq\n "                                   \
+                 "lea 128(%%rsp), %%rsp" ::                               \
+                     : "memory", "cc")
+
+TEST_F(Table, a_descriptor_is_whole_when_it_is_done_and_not_touched_any_more) {
+    ASSERT_EQ(add(0x10000, kPage), 0);
+    struct sigaction looks {};
+    looks.sa_handler = QuickGuest::look;
+    struct sigaction before {};
+    ASSERT_EQ(sigaction(SIGTRAP, &looks, &before), 0);
+    for (std::uint32_t count = 1; count <= 64; count++) {
+        const std::uint32_t size_bytes = count * QuickGuest::kDescriptor;
+        for (std::uint32_t i = 0; i < size_bytes; i++) data[i] = static_cast<std::uint8_t>(i | 1);
+        std::memset(file.bytes(), 0, kPage);
+        QuickGuest::ring = file.bytes();
+        QuickGuest::written = data.data();
+        QuickGuest::count = count;
+        QuickGuest::half_done = 0;
+        QuickGuest::given_back = {};
+
+        STEP_BY_STEP("orq", "0x100");
+        const Failure failure = table.write(0x10000, data.data(), size_bytes);
+        STEP_BY_STEP("andq", "-0x101");
+
+        EXPECT_EQ(failure, Failure::kNone);
+        QuickGuest::look(0);
+        EXPECT_EQ(QuickGuest::half_done, 0U) << "of " << count << " descriptors";
+        for (std::uint32_t i = 0; i < size_bytes; i++) {
+            ASSERT_EQ(file.bytes()[i], QuickGuest::kGivenBack)
+                << "byte " << i << " of " << count << " descriptors was written once more";
+        }
+    }
+    ASSERT_EQ(sigaction(SIGTRAP, &before, nullptr), 0);
+}
+
+#endif
 
 }  // namespace
 }  // namespace doorbell::plugin::test
