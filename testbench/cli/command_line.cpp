@@ -46,6 +46,26 @@ show link, rings, interrupts and counters.
 
   doorbell serve --socket /tmp/nic0 --wire user
   doorbell serve --socket /tmp/nic0 --rom pxe-e1000e.rom --capture frames.pcapng
+
+Parameters of --set are those of `doorbell describe nic`, three of them with another default:
+pcie.timing is off (an access takes what QEMU needs for it), seed is made of the path of --socket
+(two NICs on one cable must differ), and rings.transmit_rate_mbps is --rate.
+)";
+
+constexpr const char* kInspectExamples = R"(
+Looking changes nothing, and no client of the server notices.
+
+  doorbell inspect /tmp/nic0
+  doorbell inspect /tmp/nic0 --json | python3 -m json.tool
+)";
+
+constexpr const char* kDescribeExamples = R"(
+Examples:
+  doorbell describe tcp_file                  hosts, NICs, links, what is expected
+  doorbell describe tcp_file --set settings.driver.tx_ring=64
+  doorbell describe scenario                  every key of a scenario file
+  doorbell describe nic                       every parameter of a NIC, with its default
+  doorbell describe guest --set host.a.image=eager_doorbell
 )";
 
 const std::map<std::string, Format> kFormats = {{"text", Format::kText}, {"json", Format::kJson}};
@@ -158,6 +178,7 @@ void add_serve(CLI::App& app, ServeOptions& serve) {
 
 void add_inspect(CLI::App& app, InspectOptions& inspect) {
     CLI::App& sub = *app.add_subcommand("inspect", "Show the state of a NIC that is being served");
+    sub.footer(kInspectExamples);
     sub.add_option("socket", inspect.socket, "The --socket of the server")
         ->required()
         ->type_name("SOCKET");
@@ -174,6 +195,7 @@ void add_others(CLI::App& app, CommandLine& line) {
         "describe",
         "Document the scenario file, metrics, NIC parameters, guest, events, or show a "
         "scenario");
+    describe.footer(kDescribeExamples);
     describe
         .add_option("topic", line.topic,
                     "scenario, metrics, nic, guest, events, or the name or path of a scenario")
@@ -219,7 +241,6 @@ void add_others(CLI::App& app, CommandLine& line) {
 std::unique_ptr<CLI::App> make_command_line(CommandLine& line) {
     auto app = std::make_unique<CLI::App>(
         "A NIC you can drive before it exists: Intel 82574L in SystemC/TLM-2.0.", "doorbell");
-    app->footer(kExamples);
     app->require_subcommand(1);
     app->set_version_flag("--version", std::string("doorbell ") + DOORBELL_VERSION);
     app->failure_message(CLI::FailureMessage::simple);
@@ -227,6 +248,7 @@ std::unique_ptr<CLI::App> make_command_line(CommandLine& line) {
     add_serve(*app, line.serve);
     add_inspect(*app, line.inspect);
     add_others(*app, line);
+    app->footer(kExamples);  // Last: a subcommand inherits the one that is there when it is made.
     return app;
 }
 

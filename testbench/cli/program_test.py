@@ -655,6 +655,15 @@ class Commands(unittest.TestCase):
             text = doorbell(*arguments).stdout
             self.assertIn("--set workload", text)
 
+    def test_help_of_a_subcommand_shows_no_examples_of_others(self):
+        commands = ("serve", "inspect", "list", "describe", "check", "regs", "test", "completion")
+        for command in commands:
+            done = doorbell(command, "--help")
+            self.assertEqual(done.returncode, 0, command)
+            self.assertNotIn("doorbell run", done.stdout, command)
+        for command in ("serve", "inspect", "describe", "regs"):
+            self.assertIn(f"\n  doorbell {command} ", doorbell(command, "--help").stdout)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=1)
