@@ -182,6 +182,15 @@ wire::MadeFarSide refuse(std::string why) {
     return {nullptr, std::move(why)};
 }
 
+/// Mistakes in the scenario. Who prints this begins with "error:" already.
+wire::MadeFarSide refuse(const scenario::Diagnostics& diagnostics) {
+    constexpr std::string_view kLabel = "error: ";
+    std::string text = diagnostics.text();
+    const std::size_t label = text.find(kLabel);
+    if (label != std::string::npos) text.erase(label, kLabel.size());
+    return refuse("host: " + text);
+}
+
 }  // namespace
 
 bool is_host_wire(std::string_view spec) {
@@ -198,7 +207,7 @@ wire::MadeFarSide open_host_wire(std::string_view text, const ProgramPaths& path
 
     const std::filesystem::path path = scenario_path(paths, name);
     const scenario::ScenarioFile file(path, {});
-    if (!file.good()) return refuse("host: " + file.diagnostics().text());
+    if (!file.good()) return refuse(file.diagnostics());
     const ProgramKnowledge knowledge(paths, path.parent_path());
     scenario::Diagnostics diagnostics;
     SimulationOptions options;
@@ -207,7 +216,7 @@ wire::MadeFarSide open_host_wire(std::string_view text, const ProgramPaths& path
     options.capture = Capture::kNone;
     scenario::Scenario scenario =
         file.decode(0, {options.folder, options.seed}, knowledge, diagnostics);
-    if (!diagnostics.empty()) return refuse("host: " + diagnostics.text());
+    if (!diagnostics.empty()) return refuse(diagnostics);
     problem = leave_out(scenario, host);
     if (!problem.empty()) return refuse("host: " + problem);
 

@@ -272,6 +272,7 @@ class Serve(Acceptance):
                 (("--set", "link.x=1"), "nic.NAME=VALUE"),
                 (("--set", "nic.phy.autonegotiation_ms=fast"), "must be"),
                 (("--wire", "wet:string"), "there is no wire"),
+                (("--wire", "host:nope"), "nope.toml: the scenario cannot be read"),
                 (("--rom", "/nowhere"), "cannot be read"),
                 (("--rom", str(BINARY)), "no expansion ROM"),
                 (("--rom", str(self.folder)), "Is a directory"),
