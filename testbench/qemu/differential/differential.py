@@ -8,7 +8,7 @@ import os
 import pathlib
 import sys
 
-ROOT = pathlib.Path(sys.argv[1])
+ROOT = pathlib.Path(sys.argv[1]).resolve()
 sys.path.insert(0, str(ROOT / "testbench/qemu"))
 
 from problem import Missing, Problem  # noqa: E402
