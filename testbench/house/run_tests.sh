@@ -1,9 +1,12 @@
 # The two tiers of tests; sourced by ./doorbell.
 #
-# ./doorbell test          g++ release and ASan+UBSan: unit, floors, freshness, short scenarios
-# ./doorbell test --full   also: clang build with equal hashes, a 200 MB file, cost of events, and an
-#                          hour of fuzzing (two workers of DOORBELL_FUZZ_SECONDS, 1800 each)
-# ./doorbell test ... -- -R NAME   what follows goes to ctest
+# ./doorbell test          g++ release and ASan+UBSan: unit, floors, freshness, short scenarios;
+#                          guests in QEMU (short ladder), 950 programs against QEMU's e1000e
+# ./doorbell test --full   also: clang build with equal hashes, a 200 MB file, cost of events, every
+#                          row of the ladder with Linux 6.1 and 6.12, 10,000 programs against QEMU's
+#                          e1000e, ten million accesses of a hostile guest, fuzzing (NIC and server,
+#                          DOORBELL_FUZZ_SECONDS each, 1800)
+# ./doorbell test ... -- -R NAME   what follows goes to ctest (-L qemu: what needs a QEMU)
 
 passed_total=0
 failed_total=0
@@ -98,7 +101,7 @@ run_tests() {
             break
             ;;
         -h | --help)
-            sed -n '3,7p' "$root/testbench/house/run_tests.sh" | sed 's/^# //'
+            sed -n '3,10p' "$root/testbench/house/run_tests.sh" | sed 's/^# //'
             exit 0
             ;;
         *)
