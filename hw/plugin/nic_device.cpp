@@ -71,6 +71,7 @@ void NicDevice::power_on() {
 void NicDevice::reset() {
     rom_bar_ = 0;
     nic_.pcie_reset();
+    interrupts_.forget_signals();
 }
 
 // --- regions

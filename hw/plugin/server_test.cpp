@@ -685,6 +685,19 @@ TEST_F(Interrupts, reset_releases_the_line) {
     EXPECT_FALSE(bench.device.interrupts().pin_level());
 }
 
+TEST_F(Interrupts, reset_forgets_what_no_descriptor_was_there_for) {
+    use_msix();
+    EXPECT_FALSE(bench.set_irqs(vu::kSetDataNone | vu::kSetTrigger, vu::kIrqMsix, 0, 0).failed());
+    EXPECT_FALSE(bench.set_irqs(kEventTrigger, vu::kIrqMsix, 1, 1, {vectors[1].number()}).failed());
+    bench.arrive(100, 1);
+    EXPECT_EQ(vectors[1].take(), 0u);
+    EXPECT_FALSE(bench.client.ask(vu::Command::kReset).failed());
+    EXPECT_TRUE(bench.device.interrupts().has_descriptor(vu::kIrqMsix, 1))
+        << "what the client has set up is its own";
+    EXPECT_FALSE(bench.set_irqs(kEventTrigger, vu::kIrqMsix, 0, 1, {vectors[0].number()}).failed());
+    EXPECT_EQ(vectors[0].take(), 0u) << "an interrupt of the time before the reset";
+}
+
 TEST(Probe, the_rom_bar_is_forgotten_by_a_reset_and_by_the_next_client) {
     PluginBench bench(PluginBench::quick(), std::vector<std::uint8_t>(5000, 0x55));
     bench.open();
