@@ -25,7 +25,8 @@ public:
     void msix(std::uint32_t vector) {
         if (vector < vectors_) signal(kMsixSlot + vector);
     }
-    /// A device that was reset has signalled nothing yet. The descriptors are the client's and stay.
+    /// A device that was reset has signalled nothing yet. The descriptors are the client's and
+    /// stay.
     void forget_signals() { signalled_ = waiting_ = 0; }
 
     // --- the client's side

@@ -15,8 +15,6 @@ namespace {
 constexpr std::size_t kNoEntry = ~std::size_t{0};
 /// While a session ends: how often its patience is looked at.
 constexpr int kClosingLook_ms = 50;
-/// When no client could be taken: how long until the next try.
-constexpr int kAcceptAgain_ms = 100;
 constexpr std::int64_t kMillisecond_ns = 1'000'000;
 constexpr std::int64_t kSecond_ns = 1'000'000'000;
 
@@ -77,8 +75,8 @@ void Server::collect(int& timeout_ms) {
     }
     // While one is being seen off, the next waits in the socket's queue.
     const bool closing = session_ != nullptr && session_->state() == Session::State::kClosing;
-    const bool early = clock_.now_ns() < accept_after_ns_;
-    if (listener_.open() && early) shorten(timeout_ms, kAcceptAgain_ms);
+    const bool early = accept_pause_.lasts(clock_.now_ns());
+    if (listener_.open() && early) shorten(timeout_ms, AcceptPause::kLength_ms);
     if (listener_.open() && !closing && !early) {
         listener_entry_ = watched_.size();
         watched_.push_back({listener_.number(), POLLIN, 0});
@@ -146,16 +144,13 @@ void Server::accept_client() {
     if (session_ != nullptr && session_->leaving()) return;
     Descriptor client = listener_.accept();
     if (client.open()) {
-        accept_failed_ = false;
+        accept_pause_.taken();
         return adopt(std::move(client));
     }
-    if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS) return;
-    // It would be ready again at once: asked without a pause, it would take the whole CPU.
-    accept_after_ns_ = clock_.now_ns() + std::uint64_t{kAcceptAgain_ms} * kMillisecond_ns;
-    if (accept_failed_) return;
-    accept_failed_ = true;
-    log_.warn(std::string("a client waits and cannot be taken: ") + std::strerror(errno) +
-              (errno == EMFILE ? "; allow the server more (ulimit -n)" : "") + "; trying on");
+    const int error = errno;
+    if (!accept_pause_.failed(error, clock_.now_ns())) return;
+    log_.warn(std::string("a client waits and cannot be taken: ") + std::strerror(error) +
+              (error == EMFILE ? "; allow the server more (ulimit -n)" : "") + "; trying on");
 }
 
 void Server::disconnect() {

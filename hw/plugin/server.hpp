@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "hw/base/accept_pause.hpp"
 #include "hw/base/poll_source.hpp"
 #include "hw/plugin/listening_socket.hpp"
 #include "hw/plugin/model_time.hpp"
@@ -73,8 +74,7 @@ private:
     std::function<void()> end_of_turn_;
     std::uint64_t busy_poll_ns_ = 0;
     std::uint64_t active_ns_ = 0;
-    std::uint64_t accept_after_ns_ = 0;
-    bool accept_failed_ = false;  ///< And has been told.
+    AcceptPause accept_pause_;
     std::uint64_t clients_served_ = 0;
     Session::Counters earlier_;
 };

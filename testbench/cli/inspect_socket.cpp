@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -18,6 +19,12 @@ namespace {
 /// A server answers at once; its machine may be very busy.
 constexpr int kPatience_s = 30;
 
+/// For pauses of the listener.
+std::uint64_t now_ns() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
+}
+
 }  // namespace
 
 std::string InspectSocket::path_of(const std::string& server_path) {
@@ -28,8 +35,13 @@ InspectSocket::InspectSocket(plugin::ListeningSocket socket,
                              std::function<std::string(bool json)> answer)
     : listener_(std::move(socket)), answer_(std::move(answer)) {}
 
-void InspectSocket::before_wait(std::vector<pollfd>& watched, int&) {
-    watched.push_back({listener_.number(), POLLIN, 0});
+void InspectSocket::before_wait(std::vector<pollfd>& watched, int& timeout_ms) {
+    const bool early = accept_pause_.lasts(now_ns());
+    if (early && (timeout_ms < 0 || timeout_ms > AcceptPause::kLength_ms)) {
+        timeout_ms = AcceptPause::kLength_ms;
+    }
+    // An entry without a descriptor is never ready.
+    watched.push_back({early ? -1 : listener_.number(), POLLIN, 0});
     for (const Caller& caller : callers_) {
         const short events = caller.answer.empty() ? POLLIN : POLLOUT;
         watched.push_back({caller.socket.number(), events, 0});
@@ -47,7 +59,10 @@ void InspectSocket::after_wait(const pollfd* ready, std::size_t count) {
 
 void InspectSocket::accept() {
     Descriptor socket = listener_.accept();
-    if (!socket.open()) return;
+    if (!socket.open()) {
+        (void)accept_pause_.failed(errno, now_ns());
+        return;
+    }
     if (callers_.size() == kMaxCallers) callers_.erase(callers_.begin());
     callers_.push_back({std::move(socket), {}, {}});
 }

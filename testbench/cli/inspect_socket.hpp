@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "hw/base/accept_pause.hpp"
 #include "hw/base/poll_source.hpp"
 #include "hw/plugin/listening_socket.hpp"
 
@@ -38,6 +39,7 @@ private:
     plugin::ListeningSocket listener_;
     std::function<std::string(bool json)> answer_;
     std::vector<Caller> callers_;
+    AcceptPause accept_pause_;
 };
 
 /// Asks the server at `server_path`; false and a sentence in `why` when there is no answer.

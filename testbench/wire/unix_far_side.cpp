@@ -79,6 +79,12 @@ LinkAbilities read(const std::uint8_t* frame) {
 }
 }  // namespace announcement
 
+/// For pauses of the listener.
+std::uint64_t now_ns() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
+}
+
 int milliseconds_until(std::chrono::steady_clock::time_point when) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(when - std::chrono::steady_clock::now());
@@ -215,8 +221,16 @@ void UnixFarSide::look_again() {
 }
 
 void UnixFarSide::accept() {
-    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (descriptor < 0) return;
+    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (descriptor < 0) {
+        const int error = errno;
+        if (accept_pause_.failed(error, now_ns())) {
+            say("an other end of " + path_ + " waits and cannot be taken: " + std::strerror(error) +
+                "; trying on");
+        }
+        return;
+    }
+    accept_pause_.taken();
     if (peer_ >= 0) {
         ::close(descriptor);  // A cable has two ends.
         return;
@@ -343,7 +357,11 @@ void UnixFarSide::take_frame(const std::uint8_t* data, std::uint32_t size_bytes)
 // --- the loop -----------------------------------------------------------------------------------
 
 void UnixFarSide::before_wait(std::vector<pollfd>& watched, int& timeout_ms) {
-    if (listener_ >= 0) watched.push_back({listener_, POLLIN, 0});
+    if (listener_ >= 0 && accept_pause_.lasts(now_ns())) {
+        wait_at_most(timeout_ms, AcceptPause::kLength_ms);
+    } else if (listener_ >= 0) {
+        watched.push_back({listener_, POLLIN, 0});
+    }
     if (peer_ < 0) {
         wait_at_most(timeout_ms, milliseconds_until(looked_at_ + kRetry));
         return;

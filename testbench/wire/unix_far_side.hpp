@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "hw/base/accept_pause.hpp"
 #include "testbench/wire/far_side_base.hpp"
 
 namespace doorbell::wire {
@@ -79,6 +80,7 @@ private:
     int listener_ = -1;
     dev_t listener_device_ = 0;  ///< Of its file.
     ino_t listener_inode_ = 0;
+    AcceptPause accept_pause_;
     int peer_ = -1;
     LinkAbilities mine_;
     bool known_ = false;       ///< What the partner offers has been said or assumed.

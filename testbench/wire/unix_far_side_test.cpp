@@ -1,6 +1,7 @@
 #include "testbench/wire/unix_far_side.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -199,6 +200,26 @@ TEST_F(Cable, AQemuThatSaysNothingIsTakenForAGigabitPartnerAndSpeaksTheSameFrami
     EXPECT_EQ(load_be32(tail.data()), 100u);
     EXPECT_EQ(Bytes(tail.begin() + 4, tail.end()), test::pattern(100, 3));
     ::close(qemu);
+}
+
+TEST_F(Cable, AnEndForWhomNoDescriptorIsLeftWaitsAndDoesNotTakeTheProcessor) {
+    open(a_);
+    const int client = connect_plainly();
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const int next = ::dup(0);
+    ::close(next);
+    rlimit none = before;
+    none.rlim_cur = static_cast<rlim_t>(next);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+    int turns = 0;
+    for (; std::chrono::steady_clock::now() < until; turns++) surroundings_.turn(*a_.side, 50);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_LT(turns, 40) << "waits of 50 ms, cut short a few times";
+    EXPECT_EQ(said("cannot be taken"), 1);
+    EXPECT_TRUE(turn_until({&a_}, [&] { return a_.linked(); }));
+    ::close(client);
 }
 
 TEST_F(Cable, AStreamThatCannotBeFramesEndsTheConnectionAndTheNextIsServed) {
