@@ -1031,6 +1031,75 @@ TEST(Malformed, every_command_cut_short_is_an_error_and_the_next_message_is_serv
     }
 }
 
+TEST(Malformed, a_message_that_says_it_is_shorter_than_its_fixed_part_is_refused) {
+    PluginBench bench;
+    bench.open();
+    const std::pair<vu::Command, std::uint32_t> lengths[] = {
+        {vu::Command::kDmaMap, 32},     {vu::Command::kDmaUnmap, 24},
+        {vu::Command::kGetInfo, 16},    {vu::Command::kGetRegionInfo, 32},
+        {vu::Command::kGetIrqInfo, 16}, {vu::Command::kSetIrqs, 20}};
+    for (const auto& [command, length] : lengths) {
+        bench.clock.advance_ns(10'000'000'000);
+        std::vector<std::uint8_t> payload(length);
+        if (command == vu::Command::kDmaMap) {
+            payload = PluginBench::map_payload(0x9'0000'0000, 0x1000, 0, 3);
+        } else if (command == vu::Command::kDmaUnmap) {
+            store_le64(&payload[8], PluginBench::kRam);
+            store_le64(&payload[16], PluginBench::kRamBytes);
+        } else if (command == vu::Command::kSetIrqs) {
+            store_le32(&payload[4], vu::kSetDataNone | vu::kSetTrigger);
+            store_le32(&payload[8], vu::kIrqMsix);
+        }
+        for (const std::uint32_t argsz : {0u, length - 1}) {
+            store_le32(&payload[0], argsz);
+            EXPECT_EQ(bench.client.ask(command, payload).error(), EINVAL)
+                << static_cast<int>(command) << " with " << argsz;
+        }
+        EXPECT_EQ(bench.device.memory().ranges().size(), 1u);
+        store_le32(&payload[0], length + 4);
+        EXPECT_FALSE(bench.client.ask(command, payload).failed())
+            << static_cast<int>(command) << " with room for more";
+        if (command == vu::Command::kDmaMap) {
+            EXPECT_FALSE(bench.unmap(0x9'0000'0000, 0x1000).failed());
+        } else if (command == vu::Command::kDmaUnmap) {
+            EXPECT_FALSE(bench.map(PluginBench::kRam, PluginBench::kRamBytes, -1, 0).failed());
+        }
+    }
+}
+
+TEST(Malformed, a_question_for_the_device_without_a_payload_is_refused) {
+    PluginBench bench;
+    bench.open();
+    EXPECT_EQ(bench.client.ask(vu::Command::kGetInfo).error(), EINVAL);
+    EXPECT_EQ(bench.client.ask(vu::Command::kGetInfo, std::vector<std::uint8_t>(15)).error(),
+              EINVAL);
+}
+
+TEST(Memory, a_map_without_a_right_or_with_flags_that_are_not_known_is_refused) {
+    PluginBench bench;
+    bench.open();
+    constexpr std::uint64_t kFar = 0x9'0000'0000;
+    const int file = bench.ram.number();
+    for (const std::uint32_t flags : {0u, 4u, 7u, 0xF000'0003u}) {
+        EXPECT_EQ(bench.map(kFar, 0x1000, file, 0, flags).error(), EINVAL) << flags;
+    }
+    EXPECT_EQ(bench.device.memory().ranges().size(), 1u);
+    for (const std::uint32_t flags : {1u, 2u, 3u}) {
+        EXPECT_FALSE(bench.map(kFar + flags * 0x1000, 0x1000, file, 0, flags).failed()) << flags;
+    }
+}
+
+TEST(Memory, an_unmap_of_all_that_names_a_range_or_more_flags_is_refused) {
+    PluginBench bench;
+    bench.open();
+    EXPECT_EQ(bench.unmap(PluginBench::kRam, 0, vu::kUnmapAll).error(), EINVAL);
+    EXPECT_EQ(bench.unmap(0, PluginBench::kRamBytes, vu::kUnmapAll).error(), EINVAL);
+    EXPECT_EQ(bench.unmap(0, 0, vu::kUnmapAll | 1).error(), ENOTSUP);
+    EXPECT_EQ(bench.device.memory().ranges().size(), 1u);
+    EXPECT_FALSE(bench.unmap(0, 0, vu::kUnmapAll).failed());
+    EXPECT_TRUE(bench.device.memory().ranges().empty());
+}
+
 TEST(Malformed, commands_that_are_not_known_or_not_supported_say_so) {
     PluginBench bench;
     bench.open();

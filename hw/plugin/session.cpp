@@ -240,6 +240,17 @@ bool Session::long_enough(const Message& message, std::uint32_t bytes) {
     return false;
 }
 
+/// For payloads that begin with their own size, `argsz`.
+bool Session::complete(const Message& message, std::uint32_t bytes) {
+    if (!long_enough(message, bytes)) return false;
+    const std::uint32_t said = load_le32(message.payload);
+    if (said >= bytes) return true;
+    refuse(message, EINVAL,
+           "says that its payload has " + std::to_string(said) + " bytes (argsz), fewer than " +
+               std::to_string(bytes));
+    return false;
+}
+
 void Session::complain(const Message& message, const std::string& what) {
     log_.warn("client: " + vu::command_name(message.header.command) + " (message " +
               std::to_string(message.header.id) + ") " + what);
@@ -279,9 +290,15 @@ void Session::handle_version(const Message& message) {
 }
 
 void Session::handle_dma_map(const Message& message) {
-    if (!long_enough(message, vu::DmaMap::kBytes)) return;
+    if (!complete(message, vu::DmaMap::kBytes)) return;
     const auto map = vu::DmaMap::load(message.payload);
     const std::string range = range_text(map.address, map.size_bytes);
+    constexpr std::uint32_t kRights = vu::kMapRead | vu::kMapWrite;
+    if ((map.flags & kRights) == 0 || (map.flags & ~kRights) != 0) {
+        return refuse(message, EINVAL,
+                      "of " + range + " has flags " + hex(map.flags) +
+                          "; a map is to be read (1), written (2) or both (3)");
+    }
     if (message.descriptors->count() > 1) {
         return refuse(message, EINVAL, "of " + range + " came with more than one descriptor");
     }
@@ -321,16 +338,23 @@ void Session::handle_dma_map(const Message& message) {
 }
 
 void Session::handle_dma_unmap(const Message& message) {
-    if (!long_enough(message, vu::DmaUnmap::kBytes)) return;
+    if (!complete(message, vu::DmaUnmap::kBytes)) return;
     const auto unmap = vu::DmaUnmap::load(message.payload);
+    const bool all = unmap.flags == vu::kUnmapAll;
+    if (unmap.flags != 0 && !all) {
+        return refuse(message, ENOTSUP, "has flags " + hex(unmap.flags) + ", which are not known");
+    }
+    if (all && (unmap.address != 0 || unmap.size_bytes != 0)) {
+        return refuse(
+            message, EINVAL,
+            "of all names a range as well: " + range_text(unmap.address, unmap.size_bytes));
+    }
     // What the device has under way reaches memory first; after the answer nothing does.
     time_.settle();
     device_.nic().push_posted_writes();
     int error = 0;
-    if ((unmap.flags & vu::kUnmapAll) != 0) {
+    if (all) {
         device_.memory().clear();
-    } else if (unmap.flags != 0) {
-        return refuse(message, ENOTSUP, "has flags " + hex(unmap.flags) + ", which are not known");
     } else {
         error = device_.memory().remove(unmap.address, unmap.size_bytes);
     }
@@ -346,6 +370,7 @@ void Session::handle_dma_unmap(const Message& message) {
 }
 
 void Session::handle_get_info(const Message& message) {
+    if (!complete(message, vu::DeviceInfo::kBytes)) return;
     // What follows would be silent corruption. QEMU goes on after a map that failed, but not after
     // this, which it asks when it has mapped its memory.
     if (private_memory_) {
@@ -358,7 +383,7 @@ void Session::handle_get_info(const Message& message) {
 }
 
 void Session::handle_region_info(const Message& message) {
-    if (!long_enough(message, vu::RegionInfo::kBytes)) return;
+    if (!complete(message, vu::RegionInfo::kBytes)) return;
     auto info = vu::RegionInfo::load(message.payload);
     if (info.index >= vu::kRegions) {
         return refuse(message, EINVAL, "asks for region " + std::to_string(info.index));
@@ -376,7 +401,7 @@ void Session::handle_region_info(const Message& message) {
 }
 
 void Session::handle_irq_info(const Message& message) {
-    if (!long_enough(message, vu::IrqInfo::kBytes)) return;
+    if (!complete(message, vu::IrqInfo::kBytes)) return;
     auto info = vu::IrqInfo::load(message.payload);
     if (info.index >= vu::kIrqs) {
         return refuse(message, EINVAL, "asks for interrupt index " + std::to_string(info.index));
@@ -391,7 +416,7 @@ void Session::handle_irq_info(const Message& message) {
 }
 
 void Session::handle_set_irqs(const Message& message) {
-    if (!long_enough(message, vu::SetIrqs::kBytes)) return;
+    if (!complete(message, vu::SetIrqs::kBytes)) return;
     const auto set = vu::SetIrqs::load(message.payload);
     const std::uint8_t* data = message.payload + vu::SetIrqs::kBytes;
     if ((set.flags & vu::kSetDataBool) != 0 &&

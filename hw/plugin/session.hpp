@@ -100,6 +100,7 @@ private:
     void handle_reset(const Message& message);
 
     [[nodiscard]] bool long_enough(const Message& message, std::uint32_t bytes);
+    [[nodiscard]] bool complete(const Message& message, std::uint32_t bytes);
     void refuse(const Message& message, int error, const std::string& why);
     void done(const Message& message);
     void complain(const Message& message, const std::string& what);
