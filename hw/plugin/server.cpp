@@ -25,7 +25,7 @@ void shorten(int& timeout_ms, int limit_ms) {
 }  // namespace
 
 Server::Server(NicDevice& device, ModelTime& time, const HostClock& clock, ServerLog& log)
-    : device_(device), time_(time), clock_(clock), log_(log) {}
+    : device_(device), time_(time), clock_(clock), log_(log), limited_log_(log, clock) {}
 
 void Server::listen(ListeningSocket socket) {
     listener_ = std::move(socket);
@@ -33,7 +33,7 @@ void Server::listen(ListeningSocket socket) {
 
 void Server::adopt(Descriptor client) {
     if (session_ != nullptr) {
-        log_.warn(
+        limited_log_.warn(
             "a second client was turned away: one NIC serves one client; start another server for "
             "it, at another socket");
         return;

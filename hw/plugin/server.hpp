@@ -65,6 +65,7 @@ private:
     ModelTime& time_;
     const HostClock& clock_;
     ServerLog& log_;
+    LimitedLog limited_log_;
     ListeningSocket listener_;
     std::unique_ptr<Session> session_;
     std::vector<Watched> sources_;

@@ -754,6 +754,23 @@ TEST(Disconnect, a_second_client_is_turned_away_while_the_first_is_served) {
     EXPECT_EQ(bench.read_dword(vu::kConfigRegion, 0), 0x10D3'8086u);
 }
 
+TEST(Disconnect, lines_about_clients_that_are_turned_away_are_limited_and_counted) {
+    PluginBench bench;
+    bench.open();
+    const auto knock = [&] {
+        int ends[2];
+        ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        bench.server.adopt(Descriptor(ends[0]));
+        close(ends[1]);
+    };
+    for (int i = 0; i < 200; i++) knock();
+    EXPECT_EQ(bench.log.warnings.size(), 10u);
+    bench.clock.advance_ns(1'000'000'000);
+    knock();
+    ASSERT_EQ(bench.log.warnings.size(), 11u);
+    EXPECT_THAT(bench.log.warnings.back(), HasSubstr("190 lines left out"));
+}
+
 TEST(Disconnect, what_the_client_still_sends_is_drained_before_the_socket_is_closed) {
     PluginBench bench;
     bench.open();
