@@ -166,7 +166,8 @@ void Server::end_session() {
     earlier_.region_reads += counters.region_reads;
     earlier_.region_writes += counters.region_writes;
     earlier_.errors += counters.errors;
-    const bool spoke = counters.messages > 0;
+    // Whatever it was: who sent garbage has been served its answer.
+    const bool spoke = counters.receives > 0;
     session_.reset();
     // Nothing of it may be touched any more, whenever the next one comes.
     device_.power_on();

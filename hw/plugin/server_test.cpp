@@ -14,6 +14,7 @@ namespace doorbell::plugin::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::uint32_t kEventTrigger = vu::kSetDataEventfd | vu::kSetTrigger;
 
@@ -908,6 +909,22 @@ TEST_F(AtItsSocket, one_who_only_looks_whether_somebody_listens_is_not_a_client_
     const Descriptor first = dial();
     ASSERT_TRUE(greeted(first));
     EXPECT_EQ(bench.server.clients_served(), 1u);
+}
+
+TEST_F(AtItsSocket, one_who_sent_anything_at_all_is_a_client_that_was_served) {
+    for (const std::size_t size : {1u, 15u, 64u}) {
+        const std::uint64_t before = bench.server.clients_served();
+        {
+            const Descriptor client = dial();
+            const std::vector<std::uint8_t> garbage(size, 0);
+            ASSERT_EQ(send(client.number(), garbage.data(), size, MSG_NOSIGNAL),
+                      static_cast<ssize_t>(size));
+        }
+        for (int i = 0; i < 4; i++) bench.server.turn(0);
+        EXPECT_EQ(bench.server.session(), nullptr);
+        EXPECT_EQ(bench.server.clients_served(), before + 1) << size << " bytes";
+        EXPECT_THAT(bench.log.infos.back(), Not(HasSubstr("without a word")));
+    }
 }
 
 TEST_F(AtItsSocket, one_who_says_nothing_keeps_nobody_out_for_more_than_five_seconds) {
