@@ -196,20 +196,30 @@ struct Served {
     }
 };
 
+/// Whether two paths lead to one file, which need not be there yet.
+bool same_file(const std::string& one, const std::string& other) {
+    namespace fs = std::filesystem;
+    if (one.empty() || other.empty()) return false;
+    std::error_code unknown;
+    if (one == other || fs::equivalent(one, other, unknown)) return true;
+    const fs::path place = fs::weakly_canonical(fs::absolute(one, unknown), unknown);
+    return !place.empty() && place == fs::weakly_canonical(fs::absolute(other, unknown), unknown);
+}
+
 /// Two things in one file would spoil each other.
 bool all_apart(const ServeOptions& options) {
     const wire::WireSpec wire = wire::parse_wire_spec(options.wire);
     const auto at = [&](std::size_t i) {
         return i < wire.storage.size() ? wire.storage[i] : std::string();
     };
-    if (wire.kind == "unix" &&
-        (at(0) == options.socket || at(0) == InspectSocket::path_of(options.socket))) {
+    if (wire.kind == "unix" && (same_file(at(0), options.socket) ||
+                                same_file(at(0), InspectSocket::path_of(options.socket)))) {
         return fail(fmt::format(
             "--wire '{}' is the path of --socket, where QEMU connects; give the cable another one",
             options.wire));
     }
-    if (wire.kind == "pcap" && !options.capture.empty() &&
-        (at(0) == options.capture || at(1) == options.capture)) {
+    if (wire.kind == "pcap" &&
+        (same_file(at(0), options.capture) || same_file(at(1), options.capture))) {
         return fail(fmt::format("--capture '{}' is a file of --wire '{}', too; write into another",
                                 options.capture, options.wire));
     }

@@ -267,6 +267,9 @@ class Serve(Acceptance):
         endless = str(self.folder / "endless.rom")
         pathlib.Path(endless).write_bytes(b"\x55\xaa")
         os.truncate(endless, 1 << 40)
+        linked = str(self.folder / "linked")
+        (self.folder / "own").write_bytes(b"")
+        os.symlink(self.folder / "own", linked)
         for arguments, words in (
                 (("--set", "nic.phy.autonegotiation_mss=1"), "did you mean"),
                 (("--set", "link.x=1"), "nic.NAME=VALUE"),
@@ -281,6 +284,12 @@ class Serve(Acceptance):
                 (("--wire", "unix:" + self.path), "is the path of --socket"),
                 (("--wire", "unix:" + self.path + ".inspect"), "is the path of --socket"),
                 (("--wire", "pcap:-,x", "--capture", "x"), "write into another"),
+                (("--wire", "pcap:-,x", "--capture", "./x"), "write into another"),
+                (("--wire", "pcap:-,x", "--capture", os.path.abspath("x")), "write into another"),
+                (("--wire", f"pcap:-,{linked}", "--capture", f"{self.folder}/own"),
+                 "write into another"),
+                (("--wire", f"unix:{self.folder}/../{self.folder.name}/nic"),
+                 "is the path of --socket"),
                 (("--capture", "/nowhere/file"), "cannot be written"),
                 (("--time", "slow"), "--time"),
                 (("--busy-poll", "-1"), "--busy-poll"),
