@@ -27,6 +27,7 @@
 #include "testbench/cli/serve_wire.hpp"
 #include "testbench/cli/server_state.hpp"
 #include "testbench/report/log.hpp"
+#include "testbench/report/run_result.hpp"
 #include "testbench/wire/wire_spec.hpp"
 
 namespace doorbell::cli {
@@ -250,6 +251,11 @@ bool build(const ServeOptions& options, const ProgramPaths& paths, Served& serve
     params = plugin::NicDevice::served(params, options.rate_mbps);
     params.seed = seed_of(options.socket);
     std::vector<std::uint8_t> rom;
+    if (options.capture == "-") {
+        return fail(
+            "--capture '-': frames are written into a file, never to the standard output, where "
+            "the summary goes; write './-' for a file of that name");
+    }
     if (!all_apart(options) || !set_params(options, params) || !read_rom(options, rom)) {
         return false;
     }
@@ -324,7 +330,7 @@ int serve(const ServeOptions& options, Served& served) {
     if (served.capture != nullptr && !served.capture->close()) {
         fail(fmt::format("--capture '{}' is not whole: {}", options.capture,
                          std::strerror(served.capture->error())));
-        return kUsageError;
+        return static_cast<int>(report::Verdict::kError);  // As of a run whose file is not whole.
     }
     return signals.ended_by() != 0 ? interrupted_exit_code(signals.ended_by()) : 0;
 }

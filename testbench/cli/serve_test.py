@@ -290,6 +290,7 @@ class Serve(Acceptance):
                  "write into another"),
                 (("--wire", f"unix:{self.folder}/../{self.folder.name}/nic"),
                  "is the path of --socket"),
+                (("--capture", "-"), "write './-' for a file of that name"),
                 (("--capture", "/nowhere/file"), "cannot be written"),
                 (("--time", "slow"), "--time"),
                 (("--busy-poll", "-1"), "--busy-poll"),
