@@ -20,9 +20,10 @@ MAY_INCLUDE = {
     "hw/rings": {"hw/base", "hw/regs", "hw/dma", "hw/mac", "hw/packet_buffer", "hw/stats"},
     "hw/nic": {"hw/base", "hw/regs", "hw/rings", "hw/wake", *(f"hw/{block}" for block in BLOCKS)},
     "hw/plugin": {"hw/base", "hw/regs", "hw/nic"},
-    # Headers of pure facts: where things are in frames, and the sum of RFC 1071.
+    # Headers of pure facts: where things are in frames, the sum of RFC 1071, and what the two ends
+    # of a cable come to.
     "testbench/wire": {"hw/base", "hw/mac/ethernet.hpp", "hw/mac/pause.hpp",
-                       "hw/mac/internet_checksum.hpp"},
+                       "hw/mac/internet_checksum.hpp", "hw/phy/negotiation.hpp"},
     "testbench/host": {"hw/base", "guest_stack/kernel/guest_abi.h"},
     "firmware": set(),
     "guest_stack/kernel": {"firmware"},

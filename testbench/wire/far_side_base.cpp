@@ -6,11 +6,13 @@
 
 #include "hw/mac/ethernet.hpp"
 #include "hw/mac/pause.hpp"
+#include "hw/phy/negotiation.hpp"
 
 namespace doorbell::wire {
 namespace {
 
-constexpr std::uint32_t kSpeed_mbps = 1000;
+/// Before both ends have said what they can.
+constexpr std::uint32_t kUnknownSpeed_mbps = 1000;
 constexpr std::uint16_t kTypeMacControl = 0x8808;              // IEEE 802.3 annex 31A
 constexpr ethernet::Address kPauseAddress = 0x0100'00c2'8001;  // 01:80:C2:00:00:01
 constexpr std::uint16_t kAnarEverything = 0x05E1;  // 10 and 100 Mb/s, both duplexes, PAUSE
@@ -41,10 +43,13 @@ void FarSideBase::attach(EthernetEndpoint& endpoint) {
     offer(first_offer());
 }
 
-/// The partner's offer does not depend on ours: each end resolves both for itself.
-void FarSideBase::advertise(const LinkAbilities&) {}
+/// The partner's offer does not depend on the NIC's: each end resolves both for itself.
+void FarSideBase::advertise(const LinkAbilities& abilities) {
+    nic_offer_ = abilities;
+}
 
 void FarSideBase::offer(const LinkAbilities& abilities) {
+    our_offer_ = abilities;
     if (endpoint_ != nullptr) endpoint_->partner(abilities);
 }
 
@@ -66,7 +71,7 @@ void FarSideBase::transmit(FramePtr frame, Picoseconds start_ps, Picoseconds end
     send(std::move(frame), start_ps, end_ps);
 }
 
-/// Whether it is a PAUSE frame. The partner's link is a gigabit one.
+/// Whether it is a PAUSE frame. Its time counts in bits of the link.
 bool FarSideBase::obey_pause(const Frame& frame) {
     const std::uint8_t* data = frame.data();
     const bool is_one = frame.size_bytes() >= pause::kMinimumBytes &&
@@ -76,8 +81,10 @@ bool FarSideBase::obey_pause(const Frame& frame) {
     if (!is_one || !frame.fcs_good()) return is_one;
     pauses_++;
     const std::uint64_t quanta = load_be16(data + pause::kTimeOffset);
+    const phy::Resolution link = phy::resolve(our_offer_, nic_offer_);
+    const std::uint32_t speed_mbps = link.link ? link.speed_mbps : kUnknownSpeed_mbps;
     paused_until_ps_ =
-        context_.timeline.now_ps() + pause::bit_times(quanta * pause::kQuantumBits, kSpeed_mbps);
+        context_.timeline.now_ps() + pause::bit_times(quanta * pause::kQuantumBits, speed_mbps);
     context_.timeline.schedule(pause_over_, paused_until_ps_);
     return true;
 }

@@ -67,6 +67,8 @@ private:
     [[nodiscard]] bool obey_pause(const Frame& frame);
 
     EthernetEndpoint* endpoint_ = nullptr;
+    LinkAbilities our_offer_;
+    LinkAbilities nic_offer_;
     WireTap* tap_ = nullptr;
     std::deque<FramePtr> waiting_;
     std::uint64_t frames_outward_ = 0;

@@ -18,7 +18,10 @@ public:
     void after_wait(const pollfd*, std::size_t) override { deliver(); }
     [[nodiscard]] std::string description() const override { return "outside"; }
     void give(std::uint32_t size) { arrive(test::make_frame(frames(), test::pattern(size))); }
-    void advertise(const LinkAbilities& abilities) override { heard = abilities; }
+    void advertise(const LinkAbilities& abilities) override {
+        FarSideBase::advertise(abilities);
+        heard = abilities;
+    }
 
     std::vector<FramePtr> sent;
     LinkAbilities heard;
@@ -200,6 +203,46 @@ TEST(LinkPartner, APauseFrameHoldsBackWhatComesForItsTimeOrUntilXonAndGoesNoFurt
     EXPECT_EQ(nic.received.size(), 2u);
     EXPECT_EQ(test::Metrics(side)["inward.pauses"], 3u);
     EXPECT_EQ(test::Metrics(side)["inward.lost_frames"], 0u);
+}
+
+TEST(LinkPartner, APauseLastsAsLongAsItsBitsTakeOnTheLinkThatWasNegotiated) {
+    struct Case {
+        const char* what;
+        LinkAbilities mine;
+        std::uint64_t bit_ps;
+    };
+    const auto offer = [](bool negotiates, std::uint16_t anar, std::uint16_t ctrl1000,
+                          std::uint32_t speed_mbps) {
+        LinkAbilities mine;
+        mine.present = true;
+        mine.negotiates = negotiates;
+        mine.anar = anar;
+        mine.ctrl1000 = ctrl1000;
+        mine.speed_mbps = speed_mbps;
+        return mine;
+    };
+    const Case cases[] = {{"everything", offer(true, 0x0de1, 0x0300, 0), 1'000},
+                          {"100 Mb/s at most", offer(true, 0x0de1, 0, 0), 10'000},
+                          {"10 Mb/s at most", offer(true, 0x0c61, 0, 0), 100'000},
+                          {"forced to 100 Mb/s", offer(false, 0, 0, 100), 10'000}};
+    for (const Case& link : cases) {
+        test::Surroundings surroundings;
+        test::KeepingNic nic;
+        Outside side(surroundings.context);
+        side.attach(nic);
+        side.advertise(link.mine);
+        Bytes pause(60);
+        const Bytes head = {0x01, 0x80, 0xc2, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x08, 0, 1, 0, 100};
+        std::copy(head.begin(), head.end(), pause.begin());
+        side.transmit(test::make_frame(surroundings.frames, pause), 0, 0);
+        side.give(100);
+        constexpr std::uint64_t kBits = 100 * 512;
+        surroundings.timeline.advance_until(kBits * link.bit_ps - 1);
+        surroundings.turn(side);
+        EXPECT_TRUE(nic.received.empty()) << link.what;
+        surroundings.timeline.advance_until(kBits * link.bit_ps);
+        EXPECT_EQ(nic.received.size(), 1u) << link.what;
+    }
 }
 
 }  // namespace
