@@ -1,9 +1,6 @@
 #include "hw/plugin/vfio_user.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cctype>
-#include <cstring>
 
 namespace doorbell::plugin::vfio_user {
 
@@ -29,21 +26,6 @@ std::string command_name(std::uint16_t command) {
                                                            "MIG_DATA_WRITE"};
     if (command < kNames.size() && kNames[command] != nullptr) return kNames[command];
     return "command " + std::to_string(command);
-}
-
-std::uint64_t version_number(const char* text, std::size_t size, const char* key) {
-    const std::string quoted = '"' + std::string(key) + '"';
-    const char* end = text + size;
-    const char* at = std::search(text, end, quoted.begin(), quoted.end());
-    if (at == end) return 0;
-    at += quoted.size();
-    while (at != end && (*at == ' ' || *at == ':')) at++;
-    constexpr std::uint64_t kLimit = std::uint64_t{1} << 56;
-    std::uint64_t value = 0;
-    for (; at != end && std::isdigit(static_cast<unsigned char>(*at)) != 0; at++) {
-        if (value < kLimit) value = value * 10 + static_cast<std::uint64_t>(*at - '0');
-    }
-    return value;
 }
 
 std::string version_text(std::size_t room) {

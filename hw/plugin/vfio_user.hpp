@@ -225,9 +225,6 @@ struct WriteMulti {
     static constexpr std::uint32_t kEntryBytes = RegionAccess::kBytes + kDataBytes;
 };
 
-/// A number of the VERSION text's "capabilities", 0 when it names none. `text` need not end in NUL
-/// and is not trusted; it is searched, not parsed: what we need of it are plain numbers.
-[[nodiscard]] std::uint64_t version_number(const char* text, std::size_t size, const char* key);
 /// Our VERSION text, its NUL counted in; at most `room` bytes, else "".
 [[nodiscard]] std::string version_text(std::size_t room);
 

@@ -119,17 +119,6 @@ bool finish_checksum(std::uint8_t* data, std::uint32_t size_bytes, const Checksu
     return true;
 }
 
-void complete_frame(Frame& frame) {
-    if (frame.hints.checksum_unfinished) {
-        const bool finished =
-            finish_checksum(frame.data(), frame.size_bytes(),
-                            {frame.hints.checksum_start, frame.hints.checksum_offset});
-        assert(finished && "the sender knows where its checksum is");
-        static_cast<void>(finished);
-    }
-    frame.hints = {};
-}
-
 // --- joining ------------------------------------------------------------------------------------
 
 bool SegmentTrain::add(FramePtr& frame) {

@@ -43,8 +43,6 @@ struct ChecksumPlace {
 /// Finishes a checksum whose field holds the sum of the pseudo-header. False, and nothing is
 /// changed, when its place is not in the frame.
 bool finish_checksum(std::uint8_t* data, std::uint32_t size_bytes, const ChecksumPlace& place);
-/// The same for a frame by its hints, which are then clear.
-void complete_frame(Frame& frame);
 
 /// Segments of one packet, collected until they are the packet again, or as much of it as came.
 class SegmentTrain {
