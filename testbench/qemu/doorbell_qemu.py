@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """./doorbell qemu: a guest in a stock QEMU, on the model or on QEMU's own e1000e."""
 import argparse
+import contextlib
 import ipaddress
 import os
 import pathlib
 import shutil
 import signal
 import sys
+import traceback
 
 import guest_image
 import qemu_program
@@ -33,7 +35,8 @@ examples:
 
 A run leaves console.log, server.log and commands.txt in out/qemu (or --out).
 Exit codes: those of the command with --exec, and 125 for failures of doorbell's own; without --exec
-0 when the guest was left, 2 usage, 3 QEMU or the server failed; 130 interrupted, 143 terminated."""
+0 when the guest was left, 2 usage, 3 QEMU, the server or doorbell itself failed; 130 interrupted,
+141 the output has no reader any more, 143 terminated."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -208,7 +211,7 @@ def main(words):
         image = guest_image.make_image(BUILD, options.guest)
     machine = machine_of(options, image)
     settings = None if options.initrd else settings_of(options)
-    with evidence_folder(options.out) as folder:
+    with evidence_folder(options.out) as folder, trace_kept(folder):
         with Session(qemu, machine, program(), folder, settings, options.driver,
                      options.modules) as session:
             check_driver(options, session)
@@ -222,6 +225,23 @@ class Interrupted(BaseException):
     pass
 
 
+@contextlib.contextmanager
+def trace_kept(folder):
+    """A mistake of ours is told in a sentence too; where it was is kept with the evidence."""
+    try:
+        yield
+    except (Problem, OSError):
+        raise
+    except Exception as error:
+        path = folder / "traceback.txt"
+        path.write_text(traceback.format_exc())
+        raise Problem(f"{mistake(error)}; where is in {path}") from error
+
+
+def mistake(error):
+    return f"a mistake in doorbell itself ({type(error).__name__}: {error})"
+
+
 def on_signal(number, frame):
     raise Interrupted(number)
 
@@ -231,8 +251,16 @@ def guarded(words):
     in_command = "--exec" in words or any(word.startswith("--exec=") for word in words)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
+    failed = 125 if in_command else 3
     try:
-        return main(words)
+        try:
+            return main(words)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What the reader did not take would be tried again, and be a traceback, at our end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + signal.SIGPIPE
     except Interrupted as interrupted:
         print("doorbell: interrupted", file=sys.stderr)
         return 128 + interrupted.args[0]
@@ -242,7 +270,15 @@ def guarded(words):
         return 125 if in_command else 2
     except Problem as problem:
         print(f"doorbell: {problem}", file=sys.stderr)
-        return 125 if in_command else 3
+        return failed
+    except OSError as error:
+        file = f"{error.filename}: " if error.filename else ""
+        print(f"doorbell: {file}{error.strerror or error}", file=sys.stderr)
+        return failed
+    except Exception as error:
+        print(f"doorbell: {mistake(error)}", file=sys.stderr)
+        traceback.print_exc()
+        return failed
 
 
 if __name__ == "__main__":

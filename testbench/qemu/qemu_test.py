@@ -6,6 +6,7 @@ import lzma
 import os
 import pathlib
 import shutil
+import signal
 import stat
 import socket
 import struct
@@ -318,6 +319,43 @@ class ExitCodes(Folder):
                 self.assertIn("--help", errors)
                 self.assertEqual(self.run_it(*words, "--exec", "true")[0], 125)
 
+    def test_a_folder_or_a_server_that_cannot_be_is_a_sentence_and_our_code(self):
+        qemu = self.tool("some-qemu", "echo 'name \"vfio-user-pci\"'")
+        (self.folder / "file").write_text("")
+        common = ("--qemu", str(qemu), "--kernel", str(qemu), "--initrd", str(qemu))
+        for out, said in ((self.folder / "file/below", "folder .*below.* --out"),
+                          (self.folder / "out", "server /nonexistent cannot .*DOORBELL_BINARY")):
+            for command, wanted in ((("--exec", "true"), 125), ((), 3)):
+                with mock.patch.dict(os.environ, {"DOORBELL_BINARY": "/nonexistent"}):
+                    code, _, errors = self.run_it(*common, "--out", str(out), *command)
+                self.assertEqual(code, wanted)
+                self.assertRegex(errors, said)
+                self.assertEqual(errors.count("\n"), 1, errors)
+
+    def test_any_other_failure_of_ours_has_our_code_too(self):
+        for error in (OSError(28, "No space left on device", "/some/file"), KeyError("nic")):
+            with mock.patch.object(doorbell_qemu, "main", mock.Mock(side_effect=error)):
+                code, _, errors = self.run_it("--exec", "true")
+                self.assertEqual((code, self.run_it()[0]), (125, 3))
+            self.assertRegex(errors, "^doorbell: (/some/file: No space left|a mistake in doorbell)")
+            self.assertEqual("Traceback" in errors, isinstance(error, KeyError))
+
+    def test_a_mistake_during_a_run_keeps_its_traceback_with_the_evidence(self):
+        with self.assertRaisesRegex(Problem, "a mistake in doorbell itself .KeyError: 'nic'"), \
+                doorbell_qemu.trace_kept(self.folder):
+            self.fail({}["nic"])
+        self.assertIn("KeyError", (self.folder / "traceback.txt").read_text())
+
+    def test_a_reader_who_leaves_ends_it_without_a_word(self):
+        qemu = self.tool("some-qemu", "echo 'name \"vfio-user-pci\"'")
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [sys.executable, doorbell_qemu.__file__, "--print", "--qemu", str(qemu), "--out",
+             str(self.folder)], stdout=writing, stderr=subprocess.PIPE, text=True)
+        os.close(writing)
+        self.assertEqual((done.returncode, done.stderr), (128 + signal.SIGPIPE, ""))
+
     def test_print_prints_the_server_and_qemu_and_starts_neither(self):
         qemu = self.tool("some-qemu", "echo 'name \"vfio-user-pci\"'")
         code, out, errors = self.run_it("--print", "--qemu", str(qemu), "--wire", "tap:t0", "--set",
@@ -406,6 +444,14 @@ class FailuresOfARun(Folder):
                 one.wait_until_ready(20)
         self.assertEqual(one.server.returncode, 0)
         self.assertIsNone(one.server_failure())
+
+    def test_a_command_for_a_qemu_that_has_gone_tells_why_it_went(self):
+        with self.session(self.LISTENS, "echo 'qemu: no more' >&2; exit 1") as one:
+            one.start_server()
+            one.start_guest()
+            with self.assertRaisesRegex(Problem, "QEMU ended with exit code 1"):
+                one.guest.wait(20)
+                one.hand_over("word", "true")
 
     def test_what_the_server_said_stands_beside_an_error_of_qemu_about_it(self):
         with self.session("echo 'warn: memory is private' >&2; " + self.LISTENS,

@@ -60,13 +60,17 @@ def evidence_folder(wanted):
     """`wanted`, or with -2, -3, ... behind it while another run writes there."""
     for number in range(1, 1000):
         folder = pathlib.Path(wanted if number == 1 else f"{wanted}-{number}").resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Problem(f"the folder {folder} for the evidence cannot be made: {error.strerror}; "
+                          "name another one with --out") from None
         with open(folder / ".lock", "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            for name in ("console.log", "server.log", "commands.txt"):
+            for name in ("console.log", "server.log", "commands.txt", "traceback.txt"):
                 (folder / name).unlink(missing_ok=True)
             yield folder
             return
@@ -191,8 +195,14 @@ class Session:
         words = serve_words(self.program, self.machine, self.socket_path)
         self.note(words)
         with open(self.folder / "server.log", "ab") as log:
-            self.server = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           start_new_session=True, preexec_fn=dies_with_us)
+            try:
+                self.server = subprocess.Popen(
+                    words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    start_new_session=True, preexec_fn=dies_with_us)
+            except OSError as error:
+                raise Problem(f"the server {self.program} cannot be started: {error.strerror}; "
+                              "./doorbell build makes build/release/bin/doorbell, DOORBELL_BINARY "
+                              "names another one") from None
         deadline = time.monotonic() + SERVER_SECONDS
         while not self.socket_path.exists():
             if self.server.poll() is not None:
@@ -348,7 +358,10 @@ class Session:
     def hand_over(self, word, script):
         text = script.encode()
         self.sockets["control"].setblocking(True)
-        self.sockets["control"].sendall(f"run {word} {len(text)}\n".encode() + text)
+        try:
+            self.sockets["control"].sendall(f"run {word} {len(text)}\n".encode() + text)
+        except ConnectionError:
+            raise Problem(self.explain_end()) from None
 
     def warnings(self):
         """What the guest's init could not do."""
