@@ -14,7 +14,7 @@ import guest_image
 import qemu_program
 from machine import Machine, command_text, existing, qemu_words, serve_words
 from problem import Problem, Usage
-from session import Session, evidence_folder
+from session import Session, evidence_folder, make_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/qemu"
@@ -31,7 +31,7 @@ examples:
   ./doorbell qemu --nic builtin --exec 'ethtool -d eth0'   the same guest on QEMU's own e1000e
   ./doorbell qemu --driver e1000e.ko --driver-arguments IntMode=1 --exec 'dmesg | grep e1000e'
   ./doorbell qemu --wire tap:tap0 --address 10.0.0.2/24 --capture wire.pcapng
-  ./doorbell qemu --print                              only the two command lines
+  ./doorbell qemu --print                              only the command lines, for a prompt
 
 A run leaves console.log, server.log and commands.txt in out/qemu (or --out).
 Exit codes: those of the command with --exec, and 125 for failures of doorbell's own; without --exec
@@ -78,7 +78,8 @@ def command_line():
         help="for the command of --exec (default 600)")
     add("--out", default="out/qemu", metavar="DIR", help="folder for the evidence")
     add("--print", action="store_true", dest="print_only",
-        help="only print the command lines of the server and of QEMU")
+        help="only print the command lines: of the initramfs with this run's settings (which are "
+        "written to --out), of the server, of QEMU; they give a prompt")
     return parser
 
 
@@ -105,6 +106,9 @@ def parse(words):
     for name in ("kernel", "initrd", "driver", "rom"):
         if getattr(options, name):
             setattr(options, name, existing(f"--{name}", getattr(options, name)))
+    if options.print_only and options.command is not None:
+        raise Usage("--exec goes without --print: the lines give a prompt, for a command is handed "
+                    "to the guest by doorbell qemu itself")
     options.qemu_arguments = theirs
     return options
 
@@ -148,6 +152,14 @@ def print_only(options):
         qemu = qemu_program.find_qemu(BUILD, options.qemu)
     else:
         qemu = qemu_program.Qemu(["qemu-system-x86_64"])
+    if not options.initrd:
+        folder = pathlib.Path(options.out).resolve()
+        make_folder(folder)
+        settings, whole = folder / "settings.cpio", folder / "initramfs"
+        settings.write_bytes(guest_image.settings_archive(settings_of(options), options.driver,
+                                                          options.modules))
+        print(f"{command_text(['cat', machine.initrd, settings])} >{command_text([whole])}")
+        machine.initrd = whole
     if machine.nic == "model":
         print(command_text(serve_words(program(), machine, "/tmp/doorbell.sock")))
     print(command_text(qemu_words(qemu, machine, "/tmp/doorbell.sock", machine.initrd)))

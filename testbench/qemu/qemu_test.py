@@ -356,17 +356,41 @@ class ExitCodes(Folder):
         os.close(writing)
         self.assertEqual((done.returncode, done.stderr), (128 + signal.SIGPIPE, ""))
 
-    def test_print_prints_the_server_and_qemu_and_starts_neither(self):
+    def test_print_prints_what_makes_the_guest_boot_and_starts_nothing(self):
         qemu = self.tool("some-qemu", "echo 'name \"vfio-user-pci\"'")
-        code, out, errors = self.run_it("--print", "--qemu", str(qemu), "--wire", "tap:t0", "--set",
-                                        "nic.phy.autonegotiation_ms=0")
+        out = self.folder / "a folder"
+        code, printed, errors = self.run_it(
+            "--print", "--qemu", str(qemu), "--wire", "tap:t0", "--set",
+            "nic.phy.autonegotiation_ms=0", "--out", str(out), "--address", "10.0.0.2/24",
+            "--driver-arguments", "IntMode=1")
         self.assertEqual((code, errors), (0, ""))
-        serve, guest = out.splitlines()
+        join, serve, guest = printed.splitlines()
         self.assertIn("serve --socket /tmp/doorbell.sock --wire tap:t0 "
                       "--set nic.phy.autonegotiation_ms=0", serve)
         self.assertTrue(guest.startswith(str(qemu)), guest)
-        code, out, _ = self.run_it("--print", "--qemu", str(qemu), "--nic", "builtin")
+        # The line is run with another initramfs in the place of the guest's, made or not.
+        base = self.folder / "base"
+        base.write_bytes(b"base")
+        image = guest_image.image_paths(doorbell_qemu.BUILD, "6.1").initramfs
+        subprocess.run(["sh", "-c", join.replace(str(image), str(base))], check=True)
+        self.assertIn(f"-initrd '{out}/initramfs'", guest)
+        whole = (out / "initramfs").read_bytes()
+        self.assertTrue(whole.startswith(b"base070701"), whole[:20])
+        for part in (b"doorbell/settings", b"mode='shell'", b"address='10.0.0.2/24'",
+                     b"driver_arguments='IntMode=1'"):
+            self.assertIn(part, whole)
+
+    def test_print_refuses_a_command_that_its_lines_would_not_run(self):
+        code, _, errors = self.run_it("--print", "--exec", "true")
+        self.assertEqual(code, 125)
+        self.assertIn("--exec goes without --print: the lines give a prompt", errors)
+
+    def test_print_of_a_built_in_card_has_no_server_and_an_initramfs_of_yours_stays(self):
+        qemu = self.tool("some-qemu", "echo 'name \"vfio-user-pci\"'")
+        code, out, _ = self.run_it("--print", "--qemu", str(qemu), "--nic", "builtin", "--initrd",
+                                   str(qemu))
         self.assertEqual((code, len(out.splitlines())), (0, 1))
+        self.assertIn(f"-initrd {qemu}", out)
 
 
 class HashesOfReceivedFrames(unittest.TestCase):

@@ -55,16 +55,20 @@ def indented(text):
     return "".join(f"\n  | {line}" for line in text.splitlines())
 
 
+def make_folder(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Problem(f"the folder {folder} cannot be made: {error.strerror}; name another one "
+                      "with --out") from None
+
+
 @contextlib.contextmanager
 def evidence_folder(wanted):
     """`wanted`, or with -2, -3, ... behind it while another run writes there."""
     for number in range(1, 1000):
         folder = pathlib.Path(wanted if number == 1 else f"{wanted}-{number}").resolve()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Problem(f"the folder {folder} for the evidence cannot be made: {error.strerror}; "
-                          "name another one with --out") from None
+        make_folder(folder)
         with open(folder / ".lock", "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
