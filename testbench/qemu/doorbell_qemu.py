@@ -68,7 +68,8 @@ def command_line():
     add("--kernel", metavar="FILE", help="a kernel of yours (with virtio-serial for --exec)")
     add("--modules", metavar="DIR", help="lib/modules/VERSION of that kernel")
     add("--initrd", metavar="FILE",
-        help="an initramfs of yours; --exec then needs testbench/qemu/guest/init's protocol in it")
+        help="an initramfs of yours: it loads the driver and sets the address itself; --exec needs "
+        "testbench/qemu/guest/init's protocol in it")
     add("--append", default="", metavar="WORDS", help="behind the kernel's command line")
     add("--cpus", type=int, default=1, metavar="N")
     add("--memory", type=int, default=512, metavar="MB")
@@ -106,6 +107,13 @@ def parse(words):
     for name in ("kernel", "initrd", "driver", "rom"):
         if getattr(options, name):
             setattr(options, name, existing(f"--{name}", getattr(options, name)))
+    if options.initrd:
+        for given, name in ((options.driver, "--driver"), (options.modules, "--modules"),
+                            (options.driver_arguments, "--driver-arguments"),
+                            (options.address, "--address")):
+            if given:
+                raise Usage(f"{name} goes without --initrd: the init of doorbell's own initramfs "
+                            "does it, which yours replaces; put it into yours")
     if options.print_only and options.command is not None:
         raise Usage("--exec goes without --print: the lines give a prompt, for a command is handed "
                     "to the guest by doorbell qemu itself")

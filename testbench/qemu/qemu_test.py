@@ -356,6 +356,14 @@ class ExitCodes(Folder):
         os.close(writing)
         self.assertEqual((done.returncode, done.stderr), (128 + signal.SIGPIPE, ""))
 
+    def test_what_an_initramfs_of_yours_would_drop_is_refused(self):
+        for words in (["--driver", __file__], ["--modules", str(self.folder)],
+                      ["--driver-arguments", "IntMode=1"], ["--address", "dhcp"]):
+            with self.subTest(words=words):
+                code, _, errors = self.run_it("--initrd", __file__, *words, "--print")
+                self.assertEqual(code, 2)
+                self.assertIn(f"{words[0]} goes without --initrd: the init of", errors)
+
     def test_print_prints_what_makes_the_guest_boot_and_starts_nothing(self):
         qemu = self.tool("some-qemu", "echo 'name \"vfio-user-pci\"'")
         out = self.folder / "a folder"
