@@ -174,7 +174,7 @@ def print_only(options):
     return 0
 
 
-def check_driver(options, session):
+def check_driver(options):
     """A module of another kernel is refused by the guest; better said before it boots."""
     if not options.driver or options.kernel:
         return
@@ -234,7 +234,7 @@ def main(words):
     with evidence_folder(options.out) as folder, trace_kept(folder):
         with Session(qemu, machine, program(), folder, settings, options.driver,
                      options.modules) as session:
-            check_driver(options, session)
+            check_driver(options)
             session.start_server()
             if options.command is not None:
                 return run_command(session, options)

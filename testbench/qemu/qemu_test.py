@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from unittest import mock
 
@@ -306,7 +307,7 @@ class ExitCodes(Folder):
     def test_a_driver_that_is_no_module_is_refused_before_anything_starts(self):
         options = doorbell_qemu.parse(["--driver", __file__])
         with self.assertRaisesRegex(Usage, "qemu_test.py is no kernel module"):
-            doorbell_qemu.check_driver(options, None)
+            doorbell_qemu.check_driver(options)
 
     def test_usage_is_2_and_125_where_the_commands_status_would_stand(self):
         for words in (["--nic", "igb"], ["--cpus", "0"], ["--kernel", "/nowhere"],
@@ -492,6 +493,24 @@ class FailuresOfARun(Folder):
             one.start_guest()
             with self.assertRaisesRegex(Problem, "Unknown error(.*\n)+.*memory is private"):
                 one.wait_until_ready(20)
+
+    def test_a_monitor_that_does_not_answer_or_only_speaks_of_events_is_told(self):
+        event = '{"event": "NICE"}'
+        for answers in ('[]', f'["greeting"] + ["{{}}"] + 400 * [\'{event}\']'):
+            script = (f"import os, sys, time\nfor line in {answers}:\n"
+                      "    os.write(int(sys.argv[1]), line.encode() + b'\\n')\n"
+                      "    time.sleep(0.01)\ntime.sleep(60)")
+            ours, theirs = socket.socketpair()
+            with subprocess.Popen([sys.executable, "-c", script, str(theirs.fileno())],
+                                  pass_fds=[theirs.fileno()]) as qemu, ours, theirs, \
+                    self.session("", "") as one:
+                one.sockets["monitor"] = ours
+                began = time.monotonic()
+                with mock.patch.object(session, "MONITOR_SECONDS", 0.5), \
+                        self.assertRaisesRegex(Problem, "no answer .* within 0.5 s"):
+                    one.monitor("query-status")
+                self.assertLess(time.monotonic() - began, 3)
+                qemu.kill()
 
     def test_a_guest_that_does_not_come_up_ends_with_the_console(self):
         with self.session(self.LISTENS, "exec sleep 60") as one:

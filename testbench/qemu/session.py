@@ -21,6 +21,7 @@ from problem import Problem
 
 BOOT_SECONDS = 180
 SERVER_SECONDS = 20
+MONITOR_SECONDS = 60
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -374,10 +375,19 @@ class Session:
 
     def monitor(self, command, **arguments):
         """A command of QEMU's monitor (QMP), and its answer."""
+        try:
+            return self.ask_monitor(command, arguments, time.monotonic() + MONITOR_SECONDS)
+        except TimeoutError:
+            raise Problem(f"QEMU's monitor gave no answer to {command} within {MONITOR_SECONDS} s; "
+                          f"the console ({self.folder}/console.log) ends with:"
+                          + tail(self.folder / "console.log")) from None
+
+    def ask_monitor(self, command, arguments, deadline):
         if self.channel is None:
+            self.sockets["monitor"].settimeout(MONITOR_SECONDS)
             self.channel = self.sockets["monitor"].makefile("rwb")
             self.channel.readline()  # the greeting
-            self.monitor("qmp_capabilities")
+            self.ask_monitor("qmp_capabilities", {}, deadline)
         channel = self.channel
         request = {"execute": command}
         if arguments:
@@ -390,6 +400,8 @@ class Session:
                 return answer["return"]
             if "error" in answer:
                 raise Problem(f"QEMU's monitor refused {command}: {answer['error']['desc']}")
+            if time.monotonic() > deadline:
+                raise TimeoutError
         raise Problem(self.explain_end())
 
     # --- ending -----------------------------------------------------------------------------------
