@@ -28,6 +28,7 @@ from problem import Missing, Problem, Usage  # noqa: E402
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "ladder"))
 import cable  # noqa: E402
+import poll_driver  # noqa: E402
 import probe  # noqa: E402
 
 
@@ -415,6 +416,41 @@ class HashesOfReceivedFrames(unittest.TestCase):
     def test_other_frames_are_hashed_over_addresses(self):
         data = socket.inet_aton("66.9.149.187") + socket.inet_aton("161.142.100.80")
         self.assertEqual(probe.toeplitz(self.KEY, data), 0x323E8FC2)
+
+
+class CountersOfThePollingDriver(unittest.TestCase):
+    SAID = """
+  ------- Forward Stats for RX Port= 0/Queue= 0 -> TX Port= 0/Queue= 0 -------
+  RX-packets: 12             TX-packets: 423103         TX-dropped: 6165505
+
+  ------- Forward Stats for RX Port= 0/Queue= 1 -> TX Port= 0/Queue= 1 -------
+  RX-packets: 5              TX-packets: 422239         TX-dropped: 6166369
+
+  ---------------------- Forward statistics for port 0  ----------------------
+  RX-packets: 17             RX-dropped: 20000         RX-total: 20017
+  TX-packets: 845342         TX-dropped: 12331874      TX-total: 13177216
+
+  ######################## NIC statistics for port 0  ########################
+  RX-packets: 18         RX-missed: 20000      RX-bytes:  1280
+  RX-errors: 0
+"""
+
+    def test_what_was_missed_is_not_taken_for_received_and_queues_are_apart(self):
+        counted = poll_driver.counters(self.SAID)
+        self.assertEqual(counted.taken, 17)
+        self.assertEqual(counted.queues, {0: (12, 423103), 1: (5, 422239)})
+        self.assertEqual(counted.card, {"RX-packets": 18, "RX-missed": 20000, "RX-errors": 0})
+
+    def test_a_testpmd_that_said_nothing_received_nothing(self):
+        self.assertEqual(poll_driver.counters("EAL: no port"), poll_driver.Counted(0, {}, {}))
+
+    def test_a_datagram_is_valid_and_each_of_512_has_a_port_of_its_own(self):
+        frames = [poll_driver.datagram(number) for number in range(512)]
+        self.assertEqual(len({frame[34:36] for frame in frames}), 512)
+        for frame in frames:
+            self.assertEqual(len(frame), 60)
+            total = sum(struct.unpack(">10H", frame[14:34]))
+            self.assertEqual((total & 0xFFFF) + (total >> 16), 0xFFFF)
 
 
 class CablesThatCanBePulled(Folder):
