@@ -4,6 +4,7 @@ Everything runs in a network namespace of its own that ends with the program, so
 no address of the machine is touched.
 """
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -31,6 +32,47 @@ HOST_TOOLS = "6.1"  # the guest whose ip, ping, iperf3 are used on this side too
 COMPLAINTS = re.compile(
     r"Hardware Unit Hang|NETDEV WATCHDOG|Reset adapter|Hardware Error|Detected Tx Unit Hang|"
     r"Unable to handle|BUG:|WARNING:|Call Trace|nobody cared|soft lockup|rcu.*stall", re.IGNORECASE)
+
+
+UDP = ("-u", "-b", "20M")  # a rate that an emulated guest of a busy machine can hold
+UDP_TRIES = 3
+UDP_SHARE = 0.5
+
+
+@dataclasses.dataclass
+class Iperf:
+    """What `iperf3 -J` says: what the receiver got, and of UDP which part of what was sent."""
+    mbps: float
+    share: float
+    problem: str
+
+    @property
+    def good(self):
+        return not self.problem and self.mbps > 1 and self.share >= UDP_SHARE
+
+
+def iperf_result(text):
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return Iperf(0, 0, f"iperf3 did not end as it should: {text[-300:]}")
+    if "error" in told:
+        return Iperf(0, 0, told["error"])
+    sent, received = (told["end"].get(name, {}) for name in ("sum_sent", "sum_received"))
+    # By bytes: what was lost behind the last that arrived is not among the lost packets.
+    udp = "packets" in sent
+    share = received.get("bytes", 0) / sent["bytes"] if udp and sent["bytes"] else 1 - udp
+    return Iperf(received.get("bits_per_second", 0) / 1e6, share, "")
+
+
+def iperf(once, udp):
+    """The result of once(), which gives iperf3's words. UDP has more than one try: a guest that the
+    machine forgets for a second loses what nobody sends again, a card that loses does so always."""
+    for _ in range(UDP_TRIES if udp else 1):
+        result = iperf_result(once())
+        if result.good:
+            break
+    return result
 
 
 def enter_namespace(guests, recipes=()):
@@ -272,5 +314,5 @@ class Ladder:
         row.note(f"took {time.monotonic() - started:.0f} s")
 
 
-__all__ = ["BUILD", "GUEST", "HOST", "PREFIX", "ROOT", "TAP", "Ladder", "Missing", "Problem",
-           "enter_namespace"]
+__all__ = ["BUILD", "GUEST", "HOST", "PREFIX", "ROOT", "TAP", "UDP", "Iperf", "Ladder", "Missing",
+           "Problem", "enter_namespace", "iperf", "iperf_result"]
