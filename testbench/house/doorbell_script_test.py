@@ -52,6 +52,18 @@ class DoorbellScript(unittest.TestCase):
             code, _, errors = self.run_script("build")
             self.assertEqual((code, "waiting" in errors), (0, False), errors)
 
+    def test_qemu_judges_its_options_before_it_builds_and_builds_only_for_the_model(self):
+        shutil.copytree(ROOT / "testbench/qemu", self.tree / "testbench/qemu")
+        configured = self.tree / "configured"
+        for words, code in ((("--bogus",), 2), (("--exec", "true", "--bogus"), 125),
+                            (("--help",), 0), (("--initrd", "/nowhere"), 2)):
+            self.assertEqual(self.run_script("qemu", *words)[0], code, words)
+            self.assertFalse(configured.exists(), words)
+        # What stands in a command is no option of ours.
+        code, _, errors = self.run_script("qemu", "--qemu", "/nowhere", "--exec", "lspci --help -h")
+        self.assertEqual(code, 125, errors)
+        self.assertTrue(configured.exists(), errors)
+
     def test_the_program_does_not_hold_the_lock(self):
         program = self.tree / "build/release/bin/doorbell"
         program.parent.mkdir(parents=True)
