@@ -257,6 +257,7 @@ TEST_F(Cable, WhatOneEndDidNotReadIsNotForTheNext) {
     send(a_, test::pattern(77));
     ASSERT_TRUE(turn_until({&a_, &b_}, [&] { return !b_.nic.received.empty(); }));
     EXPECT_EQ(b_.nic.received[0]->size_bytes(), 77u);
+    EXPECT_EQ(said("did not send frames"), 0) << "the rest of a frame before";
 }
 
 TEST_F(Cable, WhatTheNicHasNoRoomForStaysInTheSocket) {
