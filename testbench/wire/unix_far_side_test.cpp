@@ -204,6 +204,8 @@ TEST_F(Cable, AQemuThatSaysNothingIsTakenForAGigabitPartnerAndSpeaksTheSameFrami
 
 TEST_F(Cable, AnEndForWhomNoDescriptorIsLeftWaitsAndDoesNotTakeTheProcessor) {
     open(a_);
+    // UBSan asks through a pipe about an object it has not met: all are met before none can be had.
+    turn(2, {&a_});
     const int client = connect_plainly();
     rlimit before{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);

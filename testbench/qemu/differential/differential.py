@@ -8,6 +8,9 @@ import os
 import pathlib
 import sys
 
+if len(sys.argv) < 3 or {"-h", "--help"} & set(sys.argv[1:3]):
+    print(__doc__.strip())
+    sys.exit(0 if {"-h", "--help"} & set(sys.argv[1:]) else 2)
 ROOT = pathlib.Path(sys.argv[1]).resolve()
 sys.path.insert(0, str(ROOT / "testbench/qemu"))
 
