@@ -91,6 +91,7 @@ TEST_F(Table, an_unmapped_range_is_given_back_to_the_system) {
     // Over the border of what is left, in both directions.
     EXPECT_EQ(table.write(0x10000, data.data(), 2 * kPage), Failure::kNone);
     EXPECT_EQ(table.read(0x10000, data.data(), 3 * kPage), Failure::kNone);
+    EXPECT_TRUE(table.memory_vanished());
     ASSERT_EQ(ftruncate(file.number(), static_cast<off_t>(file.size_bytes())), 0);
 }
 
