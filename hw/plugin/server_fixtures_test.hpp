@@ -1,8 +1,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
+#include "hw/base/no_more_descriptors_test.hpp"
 #include "hw/plugin/plugin_bench_test.hpp"
 
 namespace doorbell::plugin::test {
@@ -34,25 +34,6 @@ protected:
     EventDescriptor line;
     EventDescriptor message;
     std::array<EventDescriptor, 5> vectors;
-};
-
-/// Lets this process open no more descriptors than it has.
-class NoMoreDescriptors {
-public:
-    NoMoreDescriptors() {
-        EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
-        const int next = dup(0);
-        close(next);
-        rlimit limit = before_;
-        limit.rlim_cur = static_cast<rlim_t>(next);
-        EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    }
-    ~NoMoreDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
-    NoMoreDescriptors(const NoMoreDescriptors&) = delete;
-    NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
-
-private:
-    rlimit before_{};
 };
 
 }  // namespace doorbell::plugin::test

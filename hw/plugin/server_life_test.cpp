@@ -303,7 +303,7 @@ TEST_F(AtItsSocket, one_who_is_served_is_not_put_out_however_long_it_is_silent) 
 }
 
 TEST_F(AtItsSocket, a_client_for_whom_no_descriptor_is_left_waits_and_is_taken_when_there_is_one) {
-    // UBSan asks through a pipe about an object it has not met: all are met before none can be had.
+    // Once before none can be had (NoMoreDescriptors).
     {
         const Descriptor earlier = dial();
         ASSERT_TRUE(greeted(earlier));
