@@ -46,7 +46,7 @@ void say_stall(unsigned seconds, const RunningGuest& guest, const GuestCode& cod
         if (at < line.size()) length += std::snprintf(&line[at], line.size() - at, what...);
     };
     if (place == nullptr) {
-        add("stall: the model has not come back");
+        add("%s", "stall: the model has not come back");
     } else {
         add("stall: the guest of host %s (image %s) has not come back", place->host.data(),
             place->image.data());

@@ -221,7 +221,7 @@ TEST_F(TapOnASocket, WhatTheKernelAnswersAtOnceReachesTheNicAtTheEndOfTheSameTur
 TEST_F(TapOnASocket, WhatTheNicHasNoRoomForStaysWithTheKernel) {
     open(kEverything);
     nic_.room = 3;
-    for (int i = 0; i < 10; i++) write_kernel({}, test::pattern(100, 50 + i));
+    for (std::uint32_t i = 0; i < 10; i++) write_kernel({}, test::pattern(100, 50 + i));
     for (int i = 0; i < 5; i++) surroundings_.turn(*side_);
     EXPECT_EQ(nic_.received.size(), 3u);
     std::vector<pollfd> watched;
@@ -232,7 +232,7 @@ TEST_F(TapOnASocket, WhatTheNicHasNoRoomForStaysWithTheKernel) {
     nic_.room = -1;
     for (int i = 0; i < 5; i++) surroundings_.turn(*side_);
     EXPECT_EQ(nic_.received.size(), 10u);
-    for (int i = 0; i < 10; i++) {
+    for (std::uint32_t i = 0; i < 10; i++) {
         EXPECT_EQ(nic_.received[i]->data()[50], test::pattern(100, 50 + i)[50]) << "in order";
     }
     EXPECT_EQ(test::Metrics(*side_)["inward.lost_frames"], 0u);
