@@ -244,11 +244,11 @@ class Serve(Acceptance):
         """They draw lots for who gives the clock: whoever draws as the other does never ends."""
         cable = f"unix:{self.folder / 'cable'}"
         paths = [str(self.folder / name) for name in ("first", "second")]
+        logs = [open(path + ".log", "w+", encoding="utf-8") for path in paths]
         servers = [subprocess.Popen([str(BINARY), "serve", "--socket", path, "--wire", cable],
-                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                   for path in paths]
+                                    stdout=log, stderr=log) for path, log in zip(paths, logs)]
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             up = [False, False]
             while not all(up) and time.monotonic() < deadline:
                 time.sleep(0.2)
@@ -256,10 +256,14 @@ class Serve(Acceptance):
                                           capture_output=True, text=True) for path in paths]
                 up = [answer.returncode == 0 and json.loads(answer.stdout)["link"]["up"]
                       for answer in answers]
-            self.assertEqual(up, [True, True])
+            said = [f"{path}: status {server.poll()}, inspect: {answer.stdout}{answer.stderr}\n"
+                    f"{pathlib.Path(path + '.log').read_text(encoding='utf-8')}"
+                    for path, server, answer in zip(paths, servers, answers)]
+            self.assertEqual(up, [True, True], "\n".join(said))
         finally:
-            for server in servers:
+            for server, log in zip(servers, logs):
                 server.kill()
+                log.close()
                 server.wait()
 
     def test_mistakes_say_what_and_what_to_do(self):
