@@ -12,7 +12,6 @@ namespace {
 constexpr std::uint32_t kMessageBytes = 4;
 /// Far above a descriptor batch or a jumbo frame: our own blocks never ask for more.
 constexpr std::uint32_t kMaxRequestBytes = 1u << 20;
-static_assert(DmaParams::kMaxReadTags <= TagPool::kMaximum);
 
 std::uint64_t number(DmaKind kind) {
     return static_cast<std::uint64_t>(kind);
@@ -27,7 +26,7 @@ PacketRef about(const DmaRequest& request, std::uint64_t packet) {
 
 }  // namespace
 
-/// A read that has left and that memory has not answered.
+/// A read that has left and that memory has not answered; or one request of it.
 struct DmaEngine::ReadSlot {
     explicit ReadSlot(DmaEngine& engine)
         : ready_task([this, &engine] { engine.read_ready(*this); }) {}
@@ -35,7 +34,17 @@ struct DmaEngine::ReadSlot {
     PendingRead pending{};
     std::uint32_t tags = 0;  ///< That it took.
     DmaStatus status = DmaStatus::kOk;
+    SplitRead* part_of = nullptr;
     Task ready_task;
+};
+
+/// A read whose requests go their own ways.
+struct DmaEngine::SplitRead {
+    PendingRead pending{};
+    DmaStatus status = DmaStatus::kOk;  ///< Decided when the first request left.
+    std::uint32_t left_bytes = 0;       ///< What has left.
+    std::uint32_t under_way = 0;        ///< Requests without an answer.
+    DmaCompletion completion;           ///< What has come back so far.
 };
 
 DmaEngine::DmaEngine(const DmaParams& params, Timeline& timeline, HostPort& host, PciePort& link,
@@ -46,12 +55,18 @@ DmaEngine::DmaEngine(const DmaParams& params, Timeline& timeline, HostPort& host
       link_(link),
       state_(state),
       events_(events),
+      delivery_ps_per_byte_(link.delivery_ps_per_byte()),
       tags_(params.read_tags),
       tags_free_task_([this] { pump_reads(); }),
       posted_task_([this] { push_posted_writes(); }) {
     for (std::uint32_t i = 0; i < params.read_tags; i++) {
         slots_.push_back(std::make_unique<ReadSlot>(*this));
         free_slots_.push_back(slots_.back().get());
+    }
+    // One for each tag, and one of which nothing is under way: it waits for its first.
+    for (std::uint32_t i = 0; params.task_per_request && i <= params.read_tags; i++) {
+        split_reads_.push_back(std::make_unique<SplitRead>());
+        free_split_reads_.push_back(split_reads_.back().get());
     }
 }
 
@@ -101,34 +116,93 @@ void DmaEngine::pump_reads() {
     while (!waiting_.empty() && issue(waiting_.front())) waiting_.drop();
 }
 
-/// False, and nothing done, when the read has to wait.
+/// False when the read, or what is left of it, has to wait.
 bool DmaEngine::issue(const PendingRead& pending) {
     if (!state_.bus_master) return false;
+    return params_.task_per_request ? issue_requests(pending) : issue_whole(pending);
+}
+
+bool DmaEngine::issue_whole(const PendingRead& pending) {
     const DmaRequest& request = pending.request;
-    const Picoseconds now = timeline_.now_ps();
     const std::uint32_t requests = link_.read_request_count(request.address, request.size_bytes);
     // A read longer than all tags together takes them all: its later pieces reuse the earlier's.
     const std::uint32_t tags = std::min(requests, params_.read_tags);
-    if (!tags_.take(tags, now)) {
-        // kNever: a read that has not met memory yet holds them; its completion looks again.
-        const Picoseconds free_ps = tags_.free_at(tags);
-        if (free_ps != kNever) timeline_.schedule(tags_free_task_, free_ps);
+    if (!may_leave(requests, tags)) return false;
+    const DmaStatus status = judge(DmaOperation::kRead, request);
+    report_leaving(request);
+    send(pending, requests, tags, status, nullptr);
+    return true;
+}
+
+bool DmaEngine::issue_requests(const PendingRead& pending) {
+    const DmaRequest& whole = pending.request;
+    if (leaving_ == nullptr) {
+        if (!may_leave(1, 1)) return false;
+        leaving_ = free_split_reads_.back();
+        free_split_reads_.pop_back();
+        *leaving_ = SplitRead{};
+        leaving_->pending = pending;
+        leaving_->completion.tag = whole.tag;
+        leaving_->status = judge(DmaOperation::kRead, whole);
+        report_leaving(whole);
+    } else if (!may_leave(1, 1)) {
         return false;
     }
+    while (true) {
+        PendingRead piece = pending;
+        piece.request.address += leaving_->left_bytes;
+        piece.request.size_bytes = link_.read_request_bytes(
+            piece.request.address, whole.size_bytes - leaving_->left_bytes);
+        piece.target += leaving_->left_bytes;
+        leaving_->left_bytes += piece.request.size_bytes;
+        leaving_->under_way++;
+        send(piece, 1, 1, leaving_->status, leaving_);
+        if (leaving_->left_bytes == whole.size_bytes) break;
+        if (!may_leave(1, 1)) return false;
+    }
+    leaving_ = nullptr;
+    return true;
+}
+
+/// A part of the read that waits first is on its way.
+bool DmaEngine::leaving_under_way() const {
+    return leaving_->under_way > 0;
+}
+
+/// Takes the tags when there are as many, and credits for the requests; else looks again when there
+/// will be.
+bool DmaEngine::may_leave(std::uint32_t requests, std::uint32_t tags) {
+    const Picoseconds now = timeline_.now_ps();
+    const Picoseconds credits_ps = link_.read_credits_at(requests, now);
+    if (credits_ps > now) {
+        timeline_.schedule(tags_free_task_, credits_ps);
+        return false;
+    }
+    if (tags_.take(tags, now)) return true;
+    // kNever: a read that has not met memory yet holds them; its completion looks again.
+    const Picoseconds free_ps = tags_.free_at(tags);
+    if (free_ps != kNever) timeline_.schedule(tags_free_task_, free_ps);
+    return false;
+}
+
+void DmaEngine::report_leaving(const DmaRequest& request) {
+    events::dma_read(events_, timeline_.now_ps(), about(request, request.packet), request.address,
+                     request.size_bytes, number(request.kind), request.tag);
+}
+
+void DmaEngine::send(const PendingRead& pending, std::uint32_t requests, std::uint32_t tags,
+                     DmaStatus status, SplitRead* part_of) {
+    const Picoseconds now = timeline_.now_ps();
     ReadSlot& slot = *free_slots_.back();
     free_slots_.pop_back();
     slot.pending = pending;
     slot.tags = tags;
-    slot.status = judge(DmaOperation::kRead, request);
-
-    events::dma_read(events_, now, about(request, request.packet), request.address,
-                     request.size_bytes, number(request.kind), request.tag);
-    const Picoseconds arrival_ps = link_.read_request_arrival(requests, now);
-    const Picoseconds ready_ps = slot.status == DmaStatus::kTimeout
-                                     ? now + params_.completion_timeout_ps
-                                     : link_.memory_ready(arrival_ps);
+    slot.status = status;
+    slot.part_of = part_of;
+    Picoseconds ready_ps =
+        link_.read_ready(pending.request.address, pending.request.size_bytes, requests, now);
+    if (status == DmaStatus::kTimeout) ready_ps = now + params_.completion_timeout_ps;
     timeline_.schedule(slot.ready_task, ready_ps);
-    return true;
 }
 
 void DmaEngine::read_ready(ReadSlot& slot) {
@@ -155,6 +229,32 @@ void DmaEngine::read_ready(ReadSlot& slot) {
     }
     tags_.give_back(slot.tags, completion.done_ps);
     free_slots_.push_back(&slot);
+    if (slot.part_of != nullptr) {
+        request_complete(*slot.part_of, completion);
+    } else {
+        complete(pending, completion);
+    }
+    pump_reads();
+}
+
+/// One request of a split read has come back: the first that failed says how the read ended.
+void DmaEngine::request_complete(SplitRead& read, const DmaCompletion& completion) {
+    DmaCompletion& whole = read.completion;
+    if (whole.status == DmaStatus::kOk) whole.status = completion.status;
+    if (whole.packet == 0) whole.packet = completion.packet;
+    whole.done_ps = std::max(whole.done_ps, completion.done_ps);
+    read.under_way--;
+    if (read.under_way > 0 || &read == leaving_) return;
+    const PendingRead pending = read.pending;
+    free_split_reads_.push_back(&read);
+    complete(pending, whole);
+}
+
+void DmaEngine::complete(const PendingRead& pending, DmaCompletion completion) {
+    const DmaRequest& request = pending.request;
+    if (completion.status == DmaStatus::kOk) {
+        completion.done_ps += delivery_ps_per_byte_ * request.size_bytes;
+    }
     outstanding_--;
     count(completion.status);
     if (completion.status != DmaStatus::kOk && error_listener_ != nullptr) {
@@ -164,7 +264,6 @@ void DmaEngine::read_ready(ReadSlot& slot) {
                            request.address, request.size_bytes, number(request.kind),
                            number(completion.status));
     pending.client->dma_complete(completion);
-    pump_reads();
 }
 
 // --- writes, messages, INTA: one posted queue
@@ -214,7 +313,7 @@ void DmaEngine::message(std::uint64_t address, std::uint32_t data) {
     submitted();
     counters_.messages++;
     Posted& entry =
-        post(PostedKind::kMessage, link_.write_arrival(address, kMessageBytes, timeline_.now_ps()));
+        post(PostedKind::kMessage, link_.interrupt_arrival(address, timeline_.now_ps()));
     entry.request = request;
     entry.client = nullptr;
     entry.data = data;
@@ -315,6 +414,11 @@ void DmaEngine::reset() {
     for (const std::unique_ptr<ReadSlot>& slot : slots_) {
         timeline_.cancel(slot->ready_task);
         free_slots_.push_back(slot.get());
+    }
+    leaving_ = nullptr;
+    free_split_reads_.clear();
+    for (const std::unique_ptr<SplitRead>& read : split_reads_) {
+        free_split_reads_.push_back(read.get());
     }
     // A forgotten change of INTA would leave the host with a line that nobody ever releases.
     if (pin_delivered_ != pin_requested_) {

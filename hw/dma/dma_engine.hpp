@@ -9,17 +9,18 @@
 #include "hw/base/dma_port.hpp"
 #include "hw/base/event_port.hpp"
 #include "hw/base/host_port.hpp"
+#include "hw/base/loan_pool.hpp"
 #include "hw/base/metrics.hpp"
 #include "hw/base/pcie_port.hpp"
 #include "hw/base/timeline.hpp"
 #include "hw/dma/request_ring.hpp"
-#include "hw/dma/tag_pool.hpp"
 
 namespace doorbell {
 
 struct DmaParams {
-    /// Tags are 5 bits of a request (extended tags are not enabled).
-    static constexpr std::uint32_t kMaxReadTags = TagPool::kMaximum;
+    /// What a requester may have under way with tags of 10 bits; 32 with those of 5 bits that the
+    /// 82574L has, 256 with extended tags of 8 (PCIe 4.0, 2.2.6.2).
+    static constexpr std::uint32_t kMaxReadTags = 1024;
     /// Outstanding read requests (TCTL.MULR). Each MRRS piece of a read takes one: 8 keep two full
     /// frames of three pieces under way, and a descriptor fetch of each direction besides, which
     /// covers the latency of a Gen1 x1 link (spec section 12: multiple outstanding reads).
@@ -31,6 +32,10 @@ struct DmaParams {
     /// activations; visible to software only as a write that it sees up to a burst later. Off:
     /// each at its own arrival.
     bool coalesce_posted_writes = true;
+    /// Every request of a read (each MRRS piece) meets memory, and comes back, at its own time: a
+    /// task each. Off: all of a read when the last of its requests would, with one task. Makes a
+    /// difference to reads longer than the MRRS only.
+    bool task_per_request = false;
 };
 
 /// Moves bytes between the NIC and host memory over a timed PCIe link. Reads go out as tags are
@@ -51,7 +56,9 @@ public:
     void interrupt_pin(bool asserted) override;
     /// Without bus mastering, what has not left is held and does not count.
     [[nodiscard]] std::uint32_t outstanding() const override {
-        return state_.bus_master ? outstanding_ : outstanding_ - waiting_.size() - held_.size();
+        if (state_.bus_master) return outstanding_;
+        const bool first_has_left = leaving_ != nullptr && leaving_under_way();
+        return outstanding_ - waiting_.size() - held_.size() + (first_has_left ? 1 : 0);
     }
     void device_state_changed() override {
         release_held_writes();
@@ -95,10 +102,20 @@ private:
         DmaClient* client;
     };
     struct ReadSlot;
+    struct SplitRead;
 
     void pump_reads();
     [[nodiscard]] bool issue(const PendingRead& pending);
+    [[nodiscard]] bool issue_whole(const PendingRead& pending);
+    [[nodiscard]] bool issue_requests(const PendingRead& pending);
+    [[nodiscard]] bool leaving_under_way() const;
+    [[nodiscard]] bool may_leave(std::uint32_t requests, std::uint32_t tags);
+    void send(const PendingRead& pending, std::uint32_t requests, std::uint32_t tags,
+              DmaStatus status, SplitRead* part_of);
+    void report_leaving(const DmaRequest& request);
     void read_ready(ReadSlot& slot);
+    void request_complete(SplitRead& read, const DmaCompletion& completion);
+    void complete(const PendingRead& pending, DmaCompletion completion);
 
     void issue(const DmaRequest& request, const std::uint8_t* source, DmaClient& client);
     void release_held_writes();
@@ -123,7 +140,12 @@ private:
     RequestRing<PendingRead> waiting_;
     std::vector<std::unique_ptr<ReadSlot>> slots_;  ///< As many as tags, made once.
     std::vector<ReadSlot*> free_slots_;
-    TagPool tags_;
+    /// Reads of which each request is a task of its own, while any of those is under way.
+    std::vector<std::unique_ptr<SplitRead>> split_reads_;
+    std::vector<SplitRead*> free_split_reads_;
+    SplitRead* leaving_ = nullptr;  ///< The first of the waiting, of which a part has left.
+    const Picoseconds delivery_ps_per_byte_;
+    LoanPool tags_;
     Task tags_free_task_;
 
     RequestRing<HeldWrite> held_;

@@ -70,13 +70,19 @@ public:
                               Picoseconds not_before_ps) override {
         return reserve(up_busy_ps, 20 + size_bytes, not_before_ps);
     }
-    Picoseconds read_request_arrival(std::uint32_t requests, Picoseconds not_before_ps) override {
-        return reserve(up_busy_ps, 20 * requests, not_before_ps);
+    Picoseconds interrupt_arrival(std::uint64_t, Picoseconds not_before_ps) override {
+        return reserve(up_busy_ps, 24, not_before_ps);
+    }
+    Picoseconds read_ready(std::uint64_t, std::uint32_t, std::uint32_t requests,
+                           Picoseconds not_before_ps) override {
+        return reserve(up_busy_ps, 20 * requests, not_before_ps) + 1000;
+    }
+    Picoseconds read_credits_at(std::uint32_t, Picoseconds now_ps) override {
+        return now_ps < credits_ps ? credits_ps : now_ps;
     }
     Picoseconds message_arrival(Picoseconds not_before_ps) override {
         return reserve(up_busy_ps, 20, not_before_ps);
     }
-    Picoseconds memory_ready(Picoseconds arrival_ps) override { return arrival_ps + 1000; }
     Picoseconds completion_arrival(std::uint64_t, std::uint32_t size_bytes,
                                    Picoseconds ready_ps) override {
         return reserve(down_busy_ps, 20 + size_bytes, ready_ps);
@@ -87,9 +93,15 @@ public:
     std::uint32_t read_request_count(std::uint64_t, std::uint32_t size_bytes) const override {
         return size_bytes == 0 ? 1 : (size_bytes + 511) / 512;
     }
+    std::uint32_t read_request_bytes(std::uint64_t, std::uint32_t size_bytes) const override {
+        return size_bytes < 512 ? size_bytes : 512;
+    }
+    Picoseconds delivery_ps_per_byte() const override { return delivery_ps; }
 
     Picoseconds up_busy_ps = 0;
     Picoseconds down_busy_ps = 0;
+    Picoseconds credits_ps = 0;  ///< No read leaves before.
+    Picoseconds delivery_ps = 0;
     bool timed = true;
 
 private:

@@ -159,6 +159,9 @@ constexpr NicParam kTable[] = {
         "dma.completion_timeout_us", "us", 1, 1'000'000, "When a read that nobody answers ends"),
     integer<kDma, &DmaParams::read_tags>("dma.read_tags", "", 1, DmaParams::kMaxReadTags,
                                          "Read requests that may be outstanding"),
+    boolean<kDma, &DmaParams::task_per_request>(
+        "dma.task_per_request",
+        "Each request of a read longer than the MRRS meets memory at its own time"),
     choice<kIrq, &InterruptParams::u12_other_causes>(
         "irq.u12_other_causes", "six|eight",
         "U12: causes behind OTHER: LSC, RXO, MDAC, SRPD, ACK, MNG; eight: and RXSEQ, TXD_LOW"),
@@ -190,20 +193,61 @@ constexpr NicParam kTable[] = {
                                                           1'000'000'000, "One EEWR access"),
     boolean<kNvm, &NvmParams::writes_survive_power_cycle>(
         "nvm.writes_survive_power_cycle", "What EEWR wrote stays over a power cycle"),
+    choice<kPcie, &PcieLinkParams::address_bits>(
+        "pcie.address_bits", "auto|32|64",
+        "Header of a request: by its address, of three dwords (32), of four (64)"),
     power_of_two<kPcie, &PcieLinkParams::completion_payload_bytes>(
         "pcie.completion_payload_bytes", "bytes", 0, 4096,
         "Largest completion of the root complex; 0: the maximum payload"),
-    integer<kPcie, &PcieLinkParams::generation>("pcie.generation", "", 1, 3,
-                                                "1: 2.5 GT/s, 2: 5 GT/s, 3: 8 GT/s"),
+    integer<kPcie, &PcieLinkParams::credit_return_ps, kNanosecond>(
+        "pcie.credit_return_ns", "ns", 0, 1'000'000,
+        "From a free buffer of the root complex to the credits being back"),
+    integer<kPcie, &PcieLinkParams::delivery_ps_per_byte>(
+        "pcie.delivery_ps", "ps", 0, 100'000,
+        "Into the device's own memory, per byte of a read; without pcie.host"),
+    integer<kPcie, &PcieLinkParams::dllp_share_ppm>(
+        "pcie.dllp_share_ppm", "ppm", 0, 500'000,
+        "What ACK, flow control and SKIP take of the link"),
+    integer<kPcie, &PcieLinkParams::generation>(
+        "pcie.generation", "", 1, 5, "1: 2.5 GT/s, 2: 5 GT/s, 3: 8 GT/s, 4: 16 GT/s, 5: 32 GT/s"),
+    choice<kPcie, &PcieLinkParams::host>(
+        "pcie.host",
+        "none|haswell_e5|haswell_e5_2620|broadwell_e5|ivy_bridge_e5|sandy_bridge_e5|haswell_e3",
+        "Answers reads as a host that pcie-bench measured; none: by pcie.memory_latency_ns"),
+    integer<kPcie, &PcieLinkParams::iotlb_entries>(
+        "pcie.iotlb_entries", "", 0, 65'536,
+        "Translations that the IOMMU keeps; 0: no translation"),
+    integer<kPcie, &PcieLinkParams::iotlb_miss_ps, kNanosecond>(
+        "pcie.iotlb_miss_ns", "ns", 0, 1'000'000, "A walk of its page table"),
+    power_of_two<kPcie, &PcieLinkParams::iotlb_page_bytes>("pcie.iotlb_page_bytes", "bytes", 4096,
+                                                           1 << 30, "What one translation covers"),
+    integer<kPcie, &PcieLinkParams::iotlb_walkers>("pcie.iotlb_walkers", "", 1, 64,
+                                                   "Walks that go on at once"),
     power_of_two<kPcie, &PcieLinkParams::lanes>("pcie.lanes", "", 1, 16, "Width of the link"),
+    integer<kPcie, &PcieLinkParams::llc_cold_ps, kNanosecond>(
+        "pcie.llc_cold_ns", "ns", 0, 1'000'000,
+        "With pcie.host: how much later data comes that is not in the last-level cache"),
+    integer<kPcie, &PcieLinkParams::llc_cold_percent>("pcie.llc_cold_percent", "%", 0, 100,
+                                                      "With pcie.host: how much of it is not"),
     integer<kPcie, &PcieLinkParams::memory_latency_ps, kNanosecond>(
-        "pcie.memory_latency_ns", "ns", 0, 1'000'000, "Memory's answer to a read, median"),
+        "pcie.memory_latency_ns", "ns", 0, 1'000'000,
+        "Memory's answer to a read, median; without pcie.host"),
     boolean<kPcie, &PcieLinkParams::memory_latency_spread>(
-        "pcie.memory_latency_spread", "Memory answers by a measured distribution"),
+        "pcie.memory_latency_spread",
+        "Memory answers by the distribution of pcie-bench's paper; without pcie.host"),
     power_of_two<kPcie, &PcieLinkParams::max_payload_bytes>(
         "pcie.mps_bytes", "bytes", 128, 4096, "Maximum payload until software sets it"),
     power_of_two<kPcie, &PcieLinkParams::max_read_request_bytes>(
         "pcie.mrrs_bytes", "bytes", 128, 4096, "Maximum read request until software sets it"),
+    integer<kPcie, &PcieLinkParams::nonposted_header_credits>(
+        "pcie.nonposted_header_credits", "", 0, 2032,
+        "Read requests that the root complex has room for; 0: any number"),
+    integer<kPcie, &PcieLinkParams::posted_data_credits>(
+        "pcie.posted_data_credits", "", 0, 32'752,
+        "Data of writes, in units of 16 bytes, that it has room for; 0: any amount"),
+    integer<kPcie, &PcieLinkParams::posted_header_credits>(
+        "pcie.posted_header_credits", "", 0, 2032,
+        "Writes and messages that it has room for; 0: any number"),
     {"pcie.posted_writes", NicParamKind::kInteger, "", 1, 65'536, "",
      "Writes under way to the device before the writer waits", load_own<&NicParams::posted_writes>,
      store_own<&NicParams::posted_writes>},
@@ -213,8 +257,15 @@ constexpr NicParam kTable[] = {
         "pcie.rcb_bytes", "bytes", 64, 128, "Read completion boundary"),
     integer<kPcie, &PcieLinkParams::register_latency_ps, kNanosecond>(
         "pcie.register_latency_ns", "ns", 0, 1'000'000, "A register read inside the device"),
+    boolean<kPcie, &PcieLinkParams::remote_numa>("pcie.remote_numa",
+                                                 "Memory hangs on the other socket"),
+    integer<kPcie, &PcieLinkParams::remote_numa_ps, kNanosecond>(
+        "pcie.remote_numa_ns", "ns", 0, 1'000'000, "How much later it answers then"),
     {"pcie.timing", NicParamKind::kChoice, "", 0, 0, "on|off",
      "off: functional mode, everything on the link is immediate", load_timing, store_timing},
+    boolean<kPcie, &PcieLinkParams::whole_dwords>(
+        "pcie.whole_dwords",
+        "Data travels in whole dwords; false: by the byte, as pcie-bench counts"),
     integer<kPhy, &PhyParams::autonegotiation_ps, kMillisecond>(
         "phy.autonegotiation_ms", "ms", 0, 60'000, "From the restart of negotiation to link"),
     integer<kPhy, &PhyParams::erratum_receive_hang_ps, kMillisecond>(

@@ -1,4 +1,4 @@
-#include "hw/dma/tag_pool.hpp"
+#include "hw/base/loan_pool.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,8 @@
 namespace doorbell {
 namespace {
 
-TEST(TagPool, TakesAllOrNothing) {
-    TagPool pool(8);
+TEST(LoanPool, TakesAllOrNothing) {
+    LoanPool pool(8);
     EXPECT_TRUE(pool.take(5, 0));
     EXPECT_FALSE(pool.take(4, 0));
     EXPECT_TRUE(pool.take(3, 0));
@@ -20,8 +20,8 @@ TEST(TagPool, TakesAllOrNothing) {
     EXPECT_TRUE(pool.take(8, 0));
 }
 
-TEST(TagPool, ATagIsFreeWhenItsCompletionHasArrivedNotBefore) {
-    TagPool pool(2);
+TEST(LoanPool, ATagIsFreeWhenItsCompletionHasArrivedNotBefore) {
+    LoanPool pool(2);
     ASSERT_TRUE(pool.take(2, 0));
     EXPECT_EQ(pool.free_at(1), kNever);
     pool.give_back(2, 100);
@@ -31,10 +31,10 @@ TEST(TagPool, ATagIsFreeWhenItsCompletionHasArrivedNotBefore) {
 }
 
 // Against one time per tag: 0 free, kNever held.
-TEST(TagPool, AgreesWithATimeForEachTag) {
+TEST(LoanPool, AgreesWithATimeForEachTag) {
     constexpr std::uint32_t kTags = 12;
     Prng prng(1);
-    TagPool pool(kTags);
+    LoanPool pool(kTags);
     std::vector<Picoseconds> free_ps(kTags, 0);
     std::vector<std::vector<std::size_t>> held;
     Picoseconds now_ps = 0;
