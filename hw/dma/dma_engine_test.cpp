@@ -109,6 +109,136 @@ TEST_F(DmaEngineTest, EveryPieceOfASplitReadTakesATag) {
     EXPECT_EQ(client.completions.size(), 3u);
 }
 
+// --- a task for each request of a read
+
+TEST_F(DmaEngineTest, EachRequestOfALongReadMeetsMemoryAtItsOwnTime) {
+    params.task_per_request = true;
+    host.memory[0] = host.memory[600] = host.memory[1030] = 1;
+    host.packet_there = 77;
+    engine().read(at(0, 1100, 5), buffer.data(), client);
+    EXPECT_EQ(link.up_busy_ps, 60u);
+    EXPECT_EQ(timeline.next_event_time(), 20u + 100 + 1000);
+    timeline.advance_until(1120);
+    host.memory[0] = host.memory[600] = host.memory[1030] = 2;  // Too late for the first only.
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(buffer[0], 1);
+    EXPECT_EQ(buffer[600], 2);
+    EXPECT_EQ(buffer[1030], 2);
+    ASSERT_EQ(client.completions.size(), 1u) << "the read is one";
+    EXPECT_EQ(client.completions[0].tag, 5u);
+    EXPECT_EQ(client.completions[0].packet, 77u);
+    // 532, 532 and 96 bytes from 1120 on; the requests came 20 apart.
+    EXPECT_EQ(client.completions[0].done_ps, 1120u + 532 + 532 + 96 + 100);
+    EXPECT_EQ(engine().outstanding(), 0u);
+    EXPECT_EQ(metric("dma.reads"), 1u);
+}
+
+TEST_F(DmaEngineTest, RequestsLeaveOneByOneAsTagsAreFreeAndNobodyOvertakes) {
+    params.task_per_request = true;
+    params.read_tags = 2;
+    engine().read(at(0, 1536, 0), buffer.data(), client);
+    engine().read(at(0, 16, 1), buffer.data(), client);
+    EXPECT_EQ(link.up_busy_ps, 40u);
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 2u);
+    // The first tag is back at 1120 + 532 + 100, the second 532 later: then the short read leaves.
+    EXPECT_EQ(client.completions[0].tag, 0u);
+    EXPECT_EQ(client.completions[0].done_ps, 1752u + 20 + 100 + 1000 + 532 + 100);
+    EXPECT_EQ(client.completions[1].done_ps, 2284u + 20 + 100 + 1000 + 532 - 532 + 36 + 100);
+}
+
+TEST_F(DmaEngineTest, ALongReadOfWhichARequestFailsFailsOnce) {
+    params.task_per_request = true;
+    engine().read(at(TestHost::kSize - 1000, 1024, 3), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 1u);
+    EXPECT_EQ(client.completions[0].status, DmaStatus::kUnsupportedRequest);
+    EXPECT_EQ(metric("dma.failed.unsupported_request"), 1u);
+}
+
+TEST_F(DmaEngineTest, AResetForgetsALongReadOfWhichAPartHasLeft) {
+    params.task_per_request = true;
+    params.read_tags = 2;
+    for (int round = 0; round < 5; round++) {
+        engine().read(at(0, 4096, 0), buffer.data(), client);
+        engine().read(at(0, 4096, 1), buffer.data(), client);
+        timeline.advance_by(1500);
+        engine().reset();
+        EXPECT_EQ(timeline.next_event_time(), kNever);
+    }
+    EXPECT_THAT(client.completions, IsEmpty());
+    engine().read(at(0, 4096, 2), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 1u);
+    EXPECT_EQ(client.completions[0].tag, 2u);
+}
+
+TEST_F(DmaEngineTest, ALongReadOfWhichAPartHasLeftIsOutstandingWithoutMasteringUntilThatIsBack) {
+    params.task_per_request = true;
+    params.read_tags = 2;
+    engine().read(at(0, 2048, 0), buffer.data(), client);
+    engine().read(at(0, 16, 1), buffer.data(), client);
+    state.bus_master = false;
+    EXPECT_EQ(engine().outstanding(), 1u);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(engine().outstanding(), 0u);
+    EXPECT_EQ(link.up_busy_ps, 40u);
+    EXPECT_THAT(client.completions, IsEmpty());
+    state.bus_master = true;
+    engine().device_state_changed();
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(client.completions.size(), 2u);
+}
+
+TEST_F(DmaEngineTest, LongReadsWithATaskPerRequestAllocateNothing) {
+    params.task_per_request = true;
+    params.read_tags = 1024;
+    std::uint64_t before = 0;
+    for (int round = 0; round < 3; round++) {
+        if (round == 1) before = allocations();
+        for (std::uint32_t i = 0; i < 40; i++) {
+            engine().read(at(0, 8192, i), buffer.data(), client);
+        }
+        EXPECT_TRUE(timeline.settle());
+        client.completions.clear();
+    }
+    EXPECT_EQ(allocations(), before);
+}
+
+TEST_F(DmaEngineTest, AReadThatLacksCreditsWaitsForThemAndKeepsItsPlace) {
+    for (const bool each : {false, true}) {
+        ManualTimeline clock;
+        TestLink wire;
+        TestClient waiting;
+        wire.credits_ps = 5'000;
+        params.task_per_request = each;
+        DmaEngine dma(params, clock, host, wire, state, events);
+        dma.read(at(0, 1024, 0), buffer.data(), waiting);
+        dma.read(at(0, 16, 1), buffer.data(), waiting);
+        EXPECT_EQ(wire.up_busy_ps, 0u);
+        EXPECT_TRUE(clock.settle());
+        EXPECT_EQ(wire.up_busy_ps, 5'060u);
+        ASSERT_EQ(waiting.completions.size(), 2u);
+        EXPECT_EQ(waiting.completions[0].tag, 0u);
+    }
+}
+
+TEST_F(DmaEngineTest, TheDeliveryIntoTheDevicesMemoryComesBehindTheLastCompletion) {
+    link.delivery_ps = 3;
+    for (const bool each : {false, true}) {
+        ManualTimeline clock;
+        TestLink wire;
+        TestClient served;
+        wire.delivery_ps = 3;
+        params.task_per_request = each;
+        DmaEngine dma(params, clock, host, wire, state, events);
+        dma.read(at(0, 16, 0), buffer.data(), served);
+        EXPECT_TRUE(clock.settle());
+        ASSERT_EQ(served.completions.size(), 1u);
+        EXPECT_EQ(served.completions[0].done_ps, 1120u + 36 + 100 + 3 * 16);
+    }
+}
+
 TEST_F(DmaEngineTest, AShortReadDoesNotOvertakeALongOneThatWaits) {
     params.read_tags = 3;
     engine().read(at(0, 16, 0), buffer.data(), client);

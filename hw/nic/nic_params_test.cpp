@@ -94,6 +94,14 @@ TEST(NicParams, units_reach_the_members) {
     EXPECT_EQ(params.irq.u1_icr_read, InterruptParams::IcrRead::kNeverClear);
     EXPECT_EQ(set_nic_param(params, "nvm.mac_address", std::string("00-1B-21-aa-BB-cc")), "");
     EXPECT_EQ(params.nvm.mac_address, (MacAddress{0x00, 0x1B, 0x21, 0xAA, 0xBB, 0xCC}));
+    EXPECT_EQ(set_nic_param(params, "pcie.host", std::string("haswell_e5")), "");
+    EXPECT_EQ(params.pcie.host, MeasuredHost::kHaswellE5);
+    EXPECT_EQ(set_nic_param(params, "pcie.host", std::string("haswell_e3")), "");
+    EXPECT_EQ(params.pcie.host, MeasuredHost::kHaswellE3);
+    EXPECT_EQ(set_nic_param(params, "pcie.address_bits", std::string("32")), "");
+    EXPECT_EQ(params.pcie.address_bits, AddressBits::k32);
+    EXPECT_EQ(set_nic_param(params, "pcie.iotlb_miss_ns", std::int64_t{300}), "");
+    EXPECT_EQ(params.pcie.iotlb_miss_ps, nanoseconds(300));
     EXPECT_EQ(set_nic_param(params, "seed", std::int64_t{42}), "");
     EXPECT_EQ(params.seed, 42u);
 }

@@ -129,6 +129,23 @@ TEST(PcieLink, Generation2IsTwiceAsFastAndLanesMultiply) {
                 kGen1PsPerByte / 4 * 130 / 128 * 1e6, 2'000);  // The DLLP share is whole ppm.
 }
 
+// 2.5, 5, 8, 16 and 32 GT/s and lane; 8b/10b, then 128b/130b.
+TEST(PcieLink, EachGenerationHasTheRateOfTheSpecification) {
+    constexpr double kLaneGbps[] = {2.0, 4.0, 8.0 * 128 / 130, 16.0 * 128 / 130, 32.0 * 128 / 130};
+    for (std::uint32_t generation = 1; generation <= 5; generation++) {
+        for (std::uint32_t lanes = 1; lanes <= 16; lanes *= 2) {
+            PcieLinkParams params;
+            params.generation = generation;
+            params.lanes = lanes;
+            params.dllp_share_ppm = 0;
+            const double ps = 8e3 / (kLaneGbps[generation - 1] * lanes) * 1e6;
+            EXPECT_NEAR(static_cast<double>(PcieLink(params).serialisation_ps(1'000'000)), ps,
+                        ps * 1e-5)
+                << generation << " x" << lanes;
+        }
+    }
+}
+
 TEST(PcieLink, LargerPayloadsCostFewerHeaders) {
     PcieLink link(PcieLinkParams{});
     link.set_limits(256, 512);
@@ -217,6 +234,102 @@ TEST(PcieLink, DataTravelsInWholeDwordsAndAnEmptyRequestCarriesOne) {
     EXPECT_EQ(metrics_of(link)["pcie.upstream.bytes"], 24u + 8 + 24 + 4);
     EXPECT_EQ(metrics_of(link)["pcie.upstream.tlps"], 2u);
     EXPECT_EQ(link.read_request_count(0x10003, 0), 1u);
+}
+
+// 2.2.4.1: a request below 4 GiB has the header of three dwords; pcie-bench counts four always.
+TEST(PcieLink, TheAddressDecidesOverTheLengthOfTheHeader) {
+    struct Header {
+        AddressBits bits;
+        std::uint64_t below, above;
+    };
+    for (const Header& row : {Header{AddressBits::kAuto, 20, 24}, Header{AddressBits::k32, 20, 20},
+                              Header{AddressBits::k64, 24, 24}}) {
+        PcieLinkParams params;
+        params.address_bits = row.bits;
+        const auto bytes = [&](std::uint64_t address, bool read) {
+            PcieLink link(params);
+            if (read) {
+                (void)link.read_ready(address, 8, 1, 0);
+            } else {
+                (void)link.write_arrival(address, 8, 0);
+            }
+            return metrics_of(link)["pcie.upstream.bytes"] - (read ? 0 : 8);
+        };
+        for (const bool read : {false, true}) {
+            EXPECT_EQ(bytes(0xFFFFF000, read), row.below);
+            EXPECT_EQ(bytes(0x1'0000'0000, read), row.above);
+        }
+        PcieLink link(params);
+        (void)link.message_arrival(0);
+        EXPECT_EQ(metrics_of(link)["pcie.upstream.bytes"], 24u) << "messages have four dwords";
+        (void)link.interrupt_arrival(0xFEE00000, 0);
+        EXPECT_EQ(metrics_of(link)["pcie.upstream.bytes"], 24 + row.below + 4);
+        (void)link.completion_arrival(0x1'0000'0000, 8, 0);
+        EXPECT_EQ(metrics_of(link)["pcie.downstream.bytes"], 28u) << "completions have three";
+    }
+}
+
+TEST(PcieLink, BytesMayBeCountedAsPcieBenchDoes) {
+    PcieLinkParams params;
+    params.whole_dwords = false;
+    PcieLink link(params);
+    (void)link.write_arrival(0x10003, 2, 0);
+    EXPECT_EQ(metrics_of(link)["pcie.upstream.bytes"], 24u + 2);
+    (void)link.completion_arrival(0x10000, 65, 0);
+    EXPECT_EQ(metrics_of(link)["pcie.downstream.bytes"], 20u + 65);
+}
+
+TEST(PcieLink, AWriteThatLacksAHeaderCreditLeavesWhenOneIsBack) {
+    PcieLinkParams params;
+    params.posted_header_credits = 2;
+    params.credit_return_ps = nanoseconds(1'000);
+    PcieLink link(params);
+    const Picoseconds one_ps = link.serialisation_ps(24 + 4);
+    const Picoseconds first = link.write_arrival(0x10000, 4, 0);
+    EXPECT_EQ(first, one_ps + params.propagation_ps);
+    EXPECT_EQ(link.write_arrival(0x10000, 4, 0), first + one_ps);
+    // At the root complex, its credit on the way back, then onto the link.
+    EXPECT_EQ(link.write_arrival(0x10000, 4, 0),
+              first + nanoseconds(1'000) + one_ps + params.propagation_ps);
+    EXPECT_EQ(metrics_of(link)["pcie.credits.posted_waits"], 1u);
+    EXPECT_EQ(metrics_of(link)["pcie.credits.posted_wait_ns"],
+              (first + nanoseconds(1'000) - 2 * one_ps) / 1'000);
+}
+
+TEST(PcieLink, DataCreditsAreWorth16BytesEach) {
+    PcieLinkParams params;
+    params.posted_data_credits = 9;
+    params.credit_return_ps = nanoseconds(1'000);
+    PcieLink link(params);
+    const Picoseconds first = link.write_arrival(0x10000, 128, 0);  // Eight.
+    const Picoseconds second = link.write_arrival(0x10000, 16, 0);  // The ninth.
+    EXPECT_LT(second, first + nanoseconds(1'000));
+    EXPECT_GT(link.write_arrival(0x10000, 4, 0), first + nanoseconds(1'000)) << "a tenth";
+}
+
+// 2.6.1: a receiver grants at least what the largest TLP needs.
+TEST(PcieLink, FewerDataCreditsThanTheLargestPayloadNeedsAreThatMany) {
+    PcieLinkParams params;
+    params.posted_data_credits = 1;
+    PcieLink link(params);
+    link.set_limits(256, 512);
+    EXPECT_LT(link.write_arrival(0x10000, 256, 0), microseconds(2));
+    EXPECT_LT(link.write_arrival(0x10000, 256, 0), microseconds(4));
+}
+
+TEST(PcieLink, FunctionalModeKnowsNoCreditsNoWalksAndNoHost) {
+    PcieLinkParams params;
+    params.enabled = false;
+    params.posted_header_credits = params.nonposted_header_credits = 1;
+    params.iotlb_entries = 1;
+    params.host = MeasuredHost::kHaswellE5;
+    PcieLink link(params);
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(link.write_arrival(0x10000, 1514, 77), 77u);
+        EXPECT_EQ(link.read_credits_at(3, 77), 77u);
+        EXPECT_EQ(link.read_ready(0x10000, 1514, 3, 77), 77u);
+    }
+    EXPECT_EQ(link.delivery_ps_per_byte(), 0u);
 }
 
 TEST(PcieLink, ADirectionServesInOrderAndTheOtherDirectionDoesNotWait) {
