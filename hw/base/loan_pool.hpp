@@ -19,7 +19,8 @@ namespace doorbell {
 /// themselves, so that one costs the same however many are lent.
 class LoanPool {
 public:
-    explicit LoanPool(std::uint32_t total) : total_(total), returning_(round_up(total)) {
+    explicit LoanPool(std::uint32_t total)
+        : total_(total), mask_(round_up(total) - 1), returning_(round_up(total)) {
         assert(total >= 1);
         reset();
     }
@@ -74,15 +75,14 @@ private:
         while (power < n) power *= 2;
         return power;
     }
-    // The size is a power of two: positions run on and are cut here.
-    [[nodiscard]] Return& at(std::uint32_t i) {
-        return returning_[(first_ + i) & (static_cast<std::uint32_t>(returning_.size()) - 1)];
-    }
+    // Positions run on and are cut here.
+    [[nodiscard]] Return& at(std::uint32_t i) { return returning_[(first_ + i) & mask_]; }
     [[nodiscard]] const Return& at(std::uint32_t i) const {
-        return returning_[(first_ + i) & (static_cast<std::uint32_t>(returning_.size()) - 1)];
+        return returning_[(first_ + i) & mask_];
     }
 
     std::uint32_t total_;
+    std::uint32_t mask_;  ///< The size of the ring, a power of two, less one.
     std::uint32_t free_ = 0;
     std::uint32_t first_ = 0;
     std::uint32_t returns_ = 0;

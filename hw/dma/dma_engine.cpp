@@ -122,77 +122,27 @@ bool DmaEngine::issue(const PendingRead& pending) {
     return params_.task_per_request ? issue_requests(pending) : issue_whole(pending);
 }
 
-bool DmaEngine::issue_whole(const PendingRead& pending) {
-    const DmaRequest& request = pending.request;
-    const std::uint32_t requests = link_.read_request_count(request.address, request.size_bytes);
-    // A read longer than all tags together takes them all: its later pieces reuse the earlier's.
-    const std::uint32_t tags = std::min(requests, params_.read_tags);
-    if (!may_leave(requests, tags)) return false;
-    const DmaStatus status = judge(DmaOperation::kRead, request);
-    report_leaving(request);
-    send(pending, requests, tags, status, nullptr);
-    return true;
-}
-
-bool DmaEngine::issue_requests(const PendingRead& pending) {
-    const DmaRequest& whole = pending.request;
-    if (leaving_ == nullptr) {
-        if (!may_leave(1, 1)) return false;
-        leaving_ = free_split_reads_.back();
-        free_split_reads_.pop_back();
-        *leaving_ = SplitRead{};
-        leaving_->pending = pending;
-        leaving_->completion.tag = whole.tag;
-        leaving_->status = judge(DmaOperation::kRead, whole);
-        report_leaving(whole);
-    } else if (!may_leave(1, 1)) {
-        return false;
-    }
-    while (true) {
-        PendingRead piece = pending;
-        piece.request.address += leaving_->left_bytes;
-        piece.request.size_bytes = link_.read_request_bytes(
-            piece.request.address, whole.size_bytes - leaving_->left_bytes);
-        piece.target += leaving_->left_bytes;
-        leaving_->left_bytes += piece.request.size_bytes;
-        leaving_->under_way++;
-        send(piece, 1, 1, leaving_->status, leaving_);
-        if (leaving_->left_bytes == whole.size_bytes) break;
-        if (!may_leave(1, 1)) return false;
-    }
-    leaving_ = nullptr;
-    return true;
-}
-
-/// A part of the read that waits first is on its way.
-bool DmaEngine::leaving_under_way() const {
-    return leaving_->under_way > 0;
-}
-
-/// Takes the tags when there are as many, and credits for the requests; else looks again when there
-/// will be.
-bool DmaEngine::may_leave(std::uint32_t requests, std::uint32_t tags) {
-    const Picoseconds now = timeline_.now_ps();
-    const Picoseconds credits_ps = link_.read_credits_at(requests, now);
-    if (credits_ps > now) {
-        timeline_.schedule(tags_free_task_, credits_ps);
-        return false;
-    }
-    if (tags_.take(tags, now)) return true;
-    // kNever: a read that has not met memory yet holds them; its completion looks again.
-    const Picoseconds free_ps = tags_.free_at(tags);
-    if (free_ps != kNever) timeline_.schedule(tags_free_task_, free_ps);
+/// Takes the tags when there are as many, and credits for the requests.
+bool DmaEngine::may_leave(std::uint32_t requests, std::uint32_t tags, Picoseconds now_ps) {
+    const Picoseconds credits_ps = link_.read_credits_at(requests, now_ps);
+    if (credits_ps <= now_ps && tags_.take(tags, now_ps)) return true;
+    look_again(tags, credits_ps, now_ps);
     return false;
 }
 
-void DmaEngine::report_leaving(const DmaRequest& request) {
-    events::dma_read(events_, timeline_.now_ps(), about(request, request.packet), request.address,
+void DmaEngine::look_again(std::uint32_t tags, Picoseconds credits_ps, Picoseconds now_ps) {
+    // kNever: a read that has not met memory yet holds the tags; its completion looks again.
+    const Picoseconds when_ps = credits_ps > now_ps ? credits_ps : tags_.free_at(tags);
+    if (when_ps != kNever) timeline_.schedule(tags_free_task_, when_ps);
+}
+
+void DmaEngine::leave(const DmaRequest& request, Picoseconds now_ps) {
+    events::dma_read(events_, now_ps, about(request, request.packet), request.address,
                      request.size_bytes, number(request.kind), request.tag);
 }
 
 void DmaEngine::send(const PendingRead& pending, std::uint32_t requests, std::uint32_t tags,
-                     DmaStatus status, SplitRead* part_of) {
-    const Picoseconds now = timeline_.now_ps();
+                     DmaStatus status, SplitRead* part_of, Picoseconds now_ps) {
     ReadSlot& slot = *free_slots_.back();
     free_slots_.pop_back();
     slot.pending = pending;
@@ -200,9 +150,71 @@ void DmaEngine::send(const PendingRead& pending, std::uint32_t requests, std::ui
     slot.status = status;
     slot.part_of = part_of;
     Picoseconds ready_ps =
-        link_.read_ready(pending.request.address, pending.request.size_bytes, requests, now);
-    if (status == DmaStatus::kTimeout) ready_ps = now + params_.completion_timeout_ps;
+        link_.read_ready(pending.request.address, pending.request.size_bytes, requests, now_ps);
+    if (status == DmaStatus::kTimeout) ready_ps = now_ps + params_.completion_timeout_ps;
     timeline_.schedule(slot.ready_task, ready_ps);
+}
+
+bool DmaEngine::issue_whole(const PendingRead& pending) {
+    const DmaRequest& request = pending.request;
+    const Picoseconds now = timeline_.now_ps();
+    const std::uint32_t requests = link_.read_request_count(request.address, request.size_bytes);
+    // A read longer than all tags together takes them all: its later pieces reuse the earlier's.
+    const std::uint32_t tags = std::min(requests, params_.read_tags);
+    if (!may_leave(requests, tags, now)) return false;
+    const DmaStatus status = judge(DmaOperation::kRead, request);
+    leave(request, now);
+    send(pending, requests, tags, status, nullptr, now);
+    return true;
+}
+
+bool DmaEngine::issue_requests(const PendingRead& pending) {
+    const DmaRequest& whole = pending.request;
+    const Picoseconds now = timeline_.now_ps();
+    while (may_leave(1, 1, now)) {
+        if (leaving_ == nullptr) {
+            leaving_ = free_split_reads_.back();
+            free_split_reads_.pop_back();
+            *leaving_ = SplitRead{};
+            leaving_->pending = pending;
+            leaving_->completion.tag = whole.tag;
+            leaving_->status = judge(DmaOperation::kRead, whole);
+            leave(whole, now);
+        }
+        PendingRead piece = pending;
+        piece.request.address += leaving_->left_bytes;
+        piece.request.size_bytes = link_.read_request_bytes(
+            piece.request.address, whole.size_bytes - leaving_->left_bytes);
+        piece.target += leaving_->left_bytes;
+        leaving_->left_bytes += piece.request.size_bytes;
+        leaving_->under_way++;
+        send(piece, 1, 1, leaving_->status, leaving_, now);
+        if (leaving_->left_bytes < whole.size_bytes) continue;
+        leaving_ = nullptr;
+        return true;
+    }
+    return false;
+}
+
+/// A part of the read that waits first is on its way.
+bool DmaEngine::leaving_under_way() const {
+    return leaving_->under_way > 0;
+}
+
+void DmaEngine::complete(const PendingRead& pending, DmaCompletion& completion) {
+    const DmaRequest& request = pending.request;
+    if (completion.status == DmaStatus::kOk) {
+        completion.done_ps += delivery_ps_per_byte_ * request.size_bytes;
+    }
+    outstanding_--;
+    count(completion.status);
+    if (completion.status != DmaStatus::kOk && error_listener_ != nullptr) {
+        error_listener_->read_failed(completion.status);
+    }
+    events::dma_completion(events_, completion.done_ps, about(request, completion.packet),
+                           request.address, request.size_bytes, number(request.kind),
+                           number(completion.status));
+    pending.client->dma_complete(completion);
 }
 
 void DmaEngine::read_ready(ReadSlot& slot) {
@@ -246,24 +258,9 @@ void DmaEngine::request_complete(SplitRead& read, const DmaCompletion& completio
     read.under_way--;
     if (read.under_way > 0 || &read == leaving_) return;
     const PendingRead pending = read.pending;
+    DmaCompletion last = whole;
     free_split_reads_.push_back(&read);
-    complete(pending, whole);
-}
-
-void DmaEngine::complete(const PendingRead& pending, DmaCompletion completion) {
-    const DmaRequest& request = pending.request;
-    if (completion.status == DmaStatus::kOk) {
-        completion.done_ps += delivery_ps_per_byte_ * request.size_bytes;
-    }
-    outstanding_--;
-    count(completion.status);
-    if (completion.status != DmaStatus::kOk && error_listener_ != nullptr) {
-        error_listener_->read_failed(completion.status);
-    }
-    events::dma_completion(events_, completion.done_ps, about(request, completion.packet),
-                           request.address, request.size_bytes, number(request.kind),
-                           number(completion.status));
-    pending.client->dma_complete(completion);
+    complete(pending, last);
 }
 
 // --- writes, messages, INTA: one posted queue

@@ -107,15 +107,21 @@ private:
     void pump_reads();
     [[nodiscard]] bool issue(const PendingRead& pending);
     [[nodiscard]] bool issue_whole(const PendingRead& pending);
-    [[nodiscard]] bool issue_requests(const PendingRead& pending);
+    [[nodiscard, gnu::noinline]] bool issue_requests(const PendingRead& pending);
     [[nodiscard]] bool leaving_under_way() const;
-    [[nodiscard]] bool may_leave(std::uint32_t requests, std::uint32_t tags);
-    void send(const PendingRead& pending, std::uint32_t requests, std::uint32_t tags,
-              DmaStatus status, SplitRead* part_of);
-    void report_leaving(const DmaRequest& request);
+    // The steps of a read. Reads in one piece, the usual ones, run through them without a call.
+    [[nodiscard, gnu::always_inline]] inline bool may_leave(std::uint32_t requests,
+                                                            std::uint32_t tags, Picoseconds now_ps);
+    [[gnu::noinline]] void look_again(std::uint32_t tags, Picoseconds credits_ps,
+                                      Picoseconds now_ps);
+    [[gnu::always_inline]] inline void leave(const DmaRequest& request, Picoseconds now_ps);
+    [[gnu::always_inline]] inline void send(const PendingRead& pending, std::uint32_t requests,
+                                            std::uint32_t tags, DmaStatus status,
+                                            SplitRead* part_of, Picoseconds now_ps);
     void read_ready(ReadSlot& slot);
-    void request_complete(SplitRead& read, const DmaCompletion& completion);
-    void complete(const PendingRead& pending, DmaCompletion completion);
+    [[gnu::noinline]] void request_complete(SplitRead& read, const DmaCompletion& completion);
+    [[gnu::always_inline]] inline void complete(const PendingRead& pending,
+                                                DmaCompletion& completion);
 
     void issue(const DmaRequest& request, const std::uint8_t* source, DmaClient& client);
     void release_held_writes();

@@ -252,6 +252,11 @@ Picoseconds PcieLink::read_ready(std::uint64_t address, std::uint32_t size_bytes
             reserve(upstream_, tlps, tlps * request_overhead(address), not_before_ps);
         return params_.enabled ? arrival_ps + memory_.draw(prng_) : arrival_ps;
     }
+    return requests_ready(address, size_bytes, not_before_ps);
+}
+
+Picoseconds PcieLink::requests_ready(std::uint64_t address, std::uint32_t size_bytes,
+                                     Picoseconds not_before_ps) {
     Picoseconds ready_ps = 0;
     do {
         const std::uint32_t part = read_request_bytes(address, size_bytes);

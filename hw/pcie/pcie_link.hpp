@@ -123,11 +123,15 @@ private:
 
     Picoseconds reserve(Path& path, std::uint64_t tlps, std::uint64_t bytes,
                         Picoseconds not_before_ps);
-    [[nodiscard]] Picoseconds post(std::uint64_t address, std::uint32_t size_bytes, bool translated,
-                                   Picoseconds not_before_ps);
+    // The loops over TLPs stay out of the way of the formulas.
+    [[nodiscard, gnu::noinline]] Picoseconds post(std::uint64_t address, std::uint32_t size_bytes,
+                                                  bool translated, Picoseconds not_before_ps);
     [[nodiscard]] Picoseconds post_tlp(std::uint64_t bytes, std::uint64_t carried,
                                        Picoseconds not_before_ps);
     void give_back_posted(std::uint64_t carried);
+    [[nodiscard, gnu::noinline]] Picoseconds requests_ready(std::uint64_t address,
+                                                            std::uint32_t size_bytes,
+                                                            Picoseconds not_before_ps);
     [[nodiscard]] Picoseconds request_ready(std::uint64_t address, Picoseconds not_before_ps);
     [[nodiscard]] std::uint32_t request_overhead(std::uint64_t address) const;
     [[nodiscard]] std::uint64_t data_bytes(std::uint64_t address, std::uint32_t size_bytes) const;
