@@ -14,14 +14,16 @@
 #define FRAME_ROOM 65600u
 #define SHORTEST (TEST_UDP_HEADERS + TEST_NUMBER_BYTES)
 #define VLAN_BYTES 4u
-/* 1000BASE-T: 64 bytes, preamble and gap are 672 ns. */
-#define MAX_RATE_PPS 1488095u
+/* 400 Gb/s: 64 bytes, preamble and gap are 1.68 ns. */
+#define MAX_RATE_PPS 595238095u
+#define FCS_BYTES 4u
 
 struct generator_arguments {
     uint64_t nic, count, size;
-    uint64_t rate_pps; /* 0: as fast as it goes */
-    uint64_t mss;      /* 0: no segmentation */
-    uint64_t vlan;     /* 0: no tag */
+    uint64_t wire_size; /* 0: size holds */
+    uint64_t rate_pps;  /* 0: as fast as it goes */
+    uint64_t mss;       /* 0: no segmentation */
+    uint64_t vlan;      /* 0: no tag */
     uint64_t segments, offload;
     uint8_t mac[6];
     uint32_t from, to;
@@ -43,6 +45,7 @@ static const struct option kOptions[] = {
     {"--count", OPTION_NUMBER, OPTION_OPTIONAL, "N", 1, UINT32_MAX, AT(count)},
     {"--size", OPTION_NUMBER, OPTION_OPTIONAL, "BYTES", SHORTEST,
      MAX_TSO_PAYLOAD + TEST_TCP_HEADERS, AT(size)},
+    {"--wire-size", OPTION_NUMBER, OPTION_OPTIONAL, "BYTES", 0, MAX_TSO_PAYLOAD, AT(wire_size)},
     {"--rate-pps", OPTION_NUMBER, OPTION_OPTIONAL, "N", 0, MAX_RATE_PPS, AT(rate_pps)},
     {"--tso", OPTION_NUMBER, OPTION_OPTIONAL, "MSS", 1, 9216, AT(mss)},
     {"--vlan", OPTION_NUMBER, OPTION_OPTIONAL, "TAG", 0, 65535, AT(vlan)},
@@ -218,11 +221,13 @@ static bool unmet_size(const struct generator_arguments* given, uint32_t mtu_byt
     const uint32_t frame = mtu_bytes + TEST_ETHERNET_BYTES + room;
     const uint32_t most = given->mss != 0 ? MAX_TSO_PAYLOAD + TEST_TCP_HEADERS : frame;
     if (given->size < least || given->size > most) {
-        unmet->option = "--size";
-        (void)snprintf(unmet->what, sizeof unmet->what, "--size %" PRIu64 " is impossible here",
-                       given->size);
+        const bool on_wire = given->wire_size != 0;
+        const uint32_t fcs = on_wire ? FCS_BYTES : 0;
+        unmet->option = on_wire ? "--wire-size" : "--size";
+        (void)snprintf(unmet->what, sizeof unmet->what, "%s %" PRIu64 " is impossible here",
+                       unmet->option, on_wire ? given->wire_size : given->size);
         (void)snprintf(unmet->why, sizeof unmet->why, "with%s --tso and an mtu_bytes of %u: %u..%u",
-                       given->mss != 0 ? "" : "out", mtu_bytes, least, most);
+                       given->mss != 0 ? "" : "out", mtu_bytes, least + fcs, most + fcs);
         return true;
     }
     if (given->mss != 0 && given->mss + TEST_TCP_HEADERS > frame) {
@@ -292,9 +297,19 @@ static bool unmet_segments(const struct generator_arguments* given, const struct
     return false;
 }
 
+/* With --wire-size in place of --size; one too small stays too small. */
+static struct generator_arguments as_meant(const void* arguments) {
+    struct generator_arguments meant = *(const struct generator_arguments*)arguments;
+    if (meant.wire_size != 0) {
+        meant.size = meant.wire_size > FCS_BYTES ? meant.wire_size - FCS_BYTES : 0;
+    }
+    return meant;
+}
+
 static bool check(const void* arguments, const struct guest_config* config, uint32_t nic_count,
                   struct app_demand* unmet) {
-    const struct generator_arguments* given = arguments;
+    const struct generator_arguments meant = as_meant(arguments);
+    const struct generator_arguments* given = &meant;
     if (!app_check_nic(given->nic, nic_count, unmet)) {
         return false;
     }
@@ -305,7 +320,8 @@ static bool check(const void* arguments, const struct guest_config* config, uint
 }
 
 static int run(struct app* app) {
-    const struct generator_arguments* given = app->arguments;
+    const struct generator_arguments meant = as_meant(app->arguments);
+    const struct generator_arguments* given = &meant;
     struct generator g = {.app = app, .given = given, .dev = netdev_at((uint32_t)given->nic)};
     g.packet.protocol = given->mss != 0 ? TEST_TCP : TEST_UDP;
     g.packet.payload_bytes = (uint32_t)given->size - headers(given);
@@ -318,11 +334,12 @@ static int run(struct app* app) {
     return generate(&g);
 }
 
-const struct app_type kPacketGenerator = {
-    "packet_generator",
-    "Sends frames past lwIP: size without FCS; with --tso the size of the whole packet to be cut",
-    kOptions,
-    &kDefaults,
-    sizeof kDefaults,
-    run,
-    check};
+const struct app_type kPacketGenerator = {"packet_generator",
+                                          "Sends frames past lwIP: --size without FCS, or "
+                                          "--wire-size with it; with --tso the size of the "
+                                          "whole packet to be cut",
+                                          kOptions,
+                                          &kDefaults,
+                                          sizeof kDefaults,
+                                          run,
+                                          check};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "hw/base/byte_time.hpp"
 #include "hw/base/time.hpp"
 
 namespace doorbell {
@@ -51,7 +52,7 @@ public:
 private:
     static constexpr std::uint32_t kFixedGap = 4;
 
-    Picoseconds byte_ps_ = 8'000;
+    ByteTime byte_time_{1000};
     std::uint32_t gap_bytes_ = kFixedGap + 8;
     Picoseconds free_ps_ = 0;
     Picoseconds paused_until_ps_ = 0;

@@ -23,6 +23,31 @@ TEST(TransmitPacer, KeepsTheWireRatesOfTheStandard) {
     EXPECT_EQ(distance_ps(pacer, 64), 67'200'000u);
 }
 
+TEST(TransmitPacer, EveryRateToFourHundredGigabitsIsExactInWholePicoseconds) {
+    TransmitPacer pacer;
+    for (const auto& [speed_mbps, byte_ps] :
+         {std::pair(2'500u, 3'200u), std::pair(10'000u, 800u), std::pair(25'000u, 320u),
+          std::pair(40'000u, 200u), std::pair(100'000u, 80u), std::pair(400'000u, 20u)}) {
+        pacer.set_speed(speed_mbps);
+        EXPECT_EQ(distance_ps(pacer, 64), 84u * byte_ps) << speed_mbps;
+        EXPECT_EQ(distance_ps(pacer, 1518), 1538u * byte_ps) << speed_mbps;
+    }
+}
+
+TEST(TransmitPacer, AMillionFramesInARowDoNotDriftAtAnyRate) {
+    // A byte is 8,000,000 / rate ps: no whole number for any of these.
+    for (const std::uint64_t speed_mbps : {7u, 300u, 999u, 30'000u, 70'000u, 333'333u, 399'999u}) {
+        TransmitPacer pacer;
+        pacer.set_speed(static_cast<std::uint32_t>(speed_mbps));
+        constexpr std::uint64_t kFrames = 1'000'000;
+        for (std::uint64_t i = 0; i < kFrames; i++) {
+            const TransmitPacer::Slot slot = pacer.reserve(pacer.start_ps(0), 64);
+            ASSERT_EQ(slot.start_ps, i * 84 * 8'000'000 / speed_mbps) << speed_mbps << ": " << i;
+        }
+        EXPECT_EQ(pacer.free_ps(), kFrames * 84 * 8'000'000 / speed_mbps);
+    }
+}
+
 TEST(TransmitPacer, AFrameOccupiesThePreambleAndItsBytes) {
     TransmitPacer pacer;
     const TransmitPacer::Slot slot = pacer.reserve(5'000, 64);

@@ -177,6 +177,7 @@ void RxEngine::receive(FramePtr frame) {
     if (!verdict.accepted) return drop(*frame, verdict.reason);
 
     if (!fifo_.admit(wire_bytes)) {
+        counters_.overruns[static_cast<std::size_t>(what_holds_up())]++;
         drop(*frame, DropReason::kOverrun);
         causes_.raise(ICR_RXO.mask());
         return;
@@ -199,6 +200,14 @@ void RxEngine::receive(FramePtr frame) {
     entry.report.rss = rss;
     fill_entry(entry, std::move(frame), verdict, tagged, layout);
     run();
+}
+
+/// What the FIFO waits for now.
+RxEngine::HeldUpBy RxEngine::what_holds_up() {
+    if (in_store_ == fifo_.size()) return HeldUpBy::kStore;
+    const DescriptorRing& ring = *rings_[fifo_.at(in_store_).queue];
+    return ring.stopped() || ring.untaken() < config_.slots ? HeldUpBy::kNoDescriptor
+                                                            : HeldUpBy::kFetch;
 }
 
 void RxEngine::drop(const Frame& frame, DropReason reason) {
@@ -500,6 +509,11 @@ void RxEngine::visit_metrics(MetricVisitor& visitor) const {
     visitor.metric("rx.descriptor_shortage_frames", counters_.shortages);
     visitor.metric("rx.null_descriptors", counters_.null_descriptors);
     visitor.metric("rx.fifo_peak_bytes", fifo_.space().peak_bytes());
+    static constexpr std::string_view kHeldUpBy[] = {"store", "descriptor_fetch", "no_descriptor"};
+    for (std::size_t i = 0; i < counters_.overruns.size(); i++) {
+        visitor.metric(std::string("rx.overruns.").append(kHeldUpBy[i]).append("_frames"),
+                       counters_.overruns[i]);
+    }
     visit_ring_metrics(visitor, Direction::kRx, sum);
     for (std::size_t i = 1; i < counters_.drops.size(); i++) {
         const std::string reason = drop_reason_name(static_cast<DropReason>(i));

@@ -63,6 +63,13 @@ private:
         bool waited = false;  ///< For a descriptor: counted in RNBC.
         RxReport report;
     };
+    /// What a full FIFO waits for.
+    enum class HeldUpBy : std::uint8_t {
+        kStore,         ///< Everything in it is on its way to host memory.
+        kFetch,         ///< Descriptors are there, but not yet on the chip.
+        kNoDescriptor,  ///< The driver has given none, or the ring stopped.
+    };
+    static constexpr std::size_t kHeldUpByCount = 3;
     struct Counters {
         std::uint64_t frames = 0;
         std::uint64_t bytes = 0;
@@ -71,12 +78,14 @@ private:
         std::uint64_t shortages = 0;
         std::uint64_t null_descriptors = 0;
         std::array<std::uint64_t, static_cast<std::size_t>(DropReason::kCount)> drops{};
+        std::array<std::uint64_t, kHeldUpByCount> overruns{};
     };
 
     void install_hooks();
     void show_fifo();
     [[nodiscard]] std::uint32_t fifo_pointer(std::uint64_t total_bytes) const;
     void decode();
+    [[nodiscard]] HeldUpBy what_holds_up();
     void restart_ring(std::uint32_t queue);
     [[nodiscard]] bool may_run() const;
 

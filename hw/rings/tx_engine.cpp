@@ -161,6 +161,7 @@ void TxEngine::reset(std::uint32_t fifo_bytes) {
     again_ = false;
     pause_request_ = PauseRequest::kNone;
     hand_over_due_ps_ = kNever;
+    note_room_wait(timeline_.now_ps());
     decode();
     for (std::uint32_t q = 0; q < kTxQueues; q++) {
         rings_[q]->restart(tx_geometry(registers_, q), registers_.get(TDH_TDH, q));
@@ -207,7 +208,23 @@ void TxEngine::run() {
         }
     }
     running_ = false;
+    note_room_wait(now_ps);
     arm(now_ps);
+}
+
+/// Time in which the gatherer had something to read and no room to read it to.
+void TxEngine::note_room_wait(Picoseconds now_ps) {
+    const bool waits = gatherer_.blocked_bytes() > 0;
+    if (waits == (room_wanted_since_ps_ != kNever)) return;
+    if (!waits) counters_.room_wait_ps += now_ps - room_wanted_since_ps_;
+    room_wanted_since_ps_ = waits ? now_ps : kNever;
+}
+
+/// Time in which a complete frame waited for the wire: of each frame what lies behind the start of
+/// the one before, so that nothing counts twice.
+void TxEngine::note_wire_wait(Picoseconds ready_ps, Picoseconds start_ps) {
+    counters_.wire_wait_ps += start_ps - std::min(start_ps, std::max(ready_ps, last_start_ps_));
+    last_start_ps_ = start_ps;
 }
 
 /// One task for whatever is to happen next: a frame to hand over, room that becomes free, a
@@ -337,6 +354,7 @@ void TxEngine::hand_over(Picoseconds now_ps) {
         const bool may_wait =
             (flow_control_ && !offloads.untimed) || start_ps > ready_ps + pipeline_ps;
         if (may_wait && wait_for_wire(start_ps, now_ps)) return;
+        note_wire_wait(ready_ps + pipeline_ps, start_ps);
         send(entry, start_ps, offloads);
     }
 }
@@ -428,6 +446,10 @@ void TxEngine::visit_metrics(MetricVisitor& visitor) const {
     visitor.metric("tx.abandoned_frames", counters_.abandoned);
     visitor.metric("tx.checksum_skipped_frames", counters_.checksum_skipped);
     visitor.metric("tx.fifo_peak_bytes", fifo_.space().peak_bytes());
+    visitor.metric("tx.wire_wait_ns", counters_.wire_wait_ps / 1'000);
+    const bool waits = room_wanted_since_ps_ != kNever;
+    const Picoseconds open_ps = waits ? timeline_.now_ps() - room_wanted_since_ps_ : 0;
+    visitor.metric("tx.room_wait_ns", (counters_.room_wait_ps + open_ps) / 1'000);
     visit_ring_metrics(visitor, Direction::kTx, sum);
 }
 

@@ -59,6 +59,8 @@ private:
         std::uint64_t bytes = 0;
         std::uint64_t checksum_skipped = 0;
         std::uint64_t abandoned = 0;
+        Picoseconds wire_wait_ps = 0;
+        Picoseconds room_wait_ps = 0;
     };
 
     void install_hooks();
@@ -80,6 +82,8 @@ private:
     void send(TxEntry& entry, Picoseconds start_ps, const WireOffloads& offloads);
     void put_on_wire(FramePtr frame, const TransmitPacer::Slot& slot);
     void arm(Picoseconds now_ps);
+    void note_wire_wait(Picoseconds ready_ps, Picoseconds start_ps);
+    void note_room_wait(Picoseconds now_ps);
 
     regs::RegisterFile& registers_;
     Timeline& timeline_;
@@ -112,6 +116,8 @@ private:
     std::uint64_t frame_number_;
     std::uint32_t train_ = 0;  ///< Counts segmented packets, for a wire that wants to know.
     Counters counters_;
+    Picoseconds last_start_ps_ = 0;
+    Picoseconds room_wanted_since_ps_ = kNever;
     /// TDFH, TDFT, TDFHS, TDFTS, TDFPC: what software added to them.
     std::array<std::uint32_t, 5> fifo_offsets_{};
 };

@@ -10,9 +10,7 @@ namespace {
 
 using report::MetricValue;
 
-double real_of(const MetricValue& value) {
-    return std::visit([](auto v) { return static_cast<double>(v); }, value);
-}
+using report::real_of;
 
 /// The metric of that name, or the sum of those that the pattern matches.
 std::optional<MetricValue> value_of(const std::string& name,
@@ -39,6 +37,7 @@ std::optional<MetricValue> value_of(const std::string& name,
 
 std::optional<MetricValue> limit_of(const scenario::Expectation& expectation,
                                     const report::MetricRegistry& metrics) {
+    if (expectation.word) return *expectation.word;
     if (const auto* whole = std::get_if<std::uint64_t>(&expectation.limit)) return *whole;
     if (const auto* real = std::get_if<double>(&expectation.limit)) return *real;
     auto other = value_of(std::get<std::string>(expectation.limit), metrics);

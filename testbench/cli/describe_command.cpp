@@ -148,6 +148,28 @@ void describe_host(const scenario::Host& host) {
     }
 }
 
+void describe_generator(const scenario::Generator& generator) {
+    const wire::GeneratorParams& p = generator.params;
+    if (p.count == 0) {
+        std::cout << fmt::format("\ngenerator {}: takes what comes\n", generator.name);
+        return;
+    }
+    const std::string rate =
+        p.rate_fps == 0 ? "back to back" : fmt::format("{} a second", p.rate_fps);
+    std::cout << fmt::format("\ngenerator {}: {} frames of {} bytes, {}, from {} us\n",
+                             generator.name, p.count, p.size_bytes, rate, p.start_ps / 1'000'000);
+}
+
+void describe_measure(const scenario::Scenario& s) {
+    const scenario::Measure& m = *s.measure;
+    std::cout << fmt::format("\nmeasured: what {} {}, from {} us to {} frames\n",
+                             s.links[m.link].end_names[m.end],
+                             m.tx && m.rx ? "sends and receives"
+                             : m.tx       ? "sends"
+                                          : "receives",
+                             m.warm_up_ps / 1'000'000, m.frames);
+}
+
 void describe_link(const scenario::Link& link) {
     std::cout << fmt::format("\nlink {}: {} to {}, {} Mb/s, {} ns\n", link.name, link.end_names[0],
                              link.end_names[1], link.params.rate_mbps,
@@ -197,7 +219,9 @@ int describe_scenario(const ProgramPaths& paths, const std::string& name,
         std::cout << "\n";
     }
     for (const scenario::Host& host : s.hosts) describe_host(host);
+    for (const scenario::Generator& generator : s.generators) describe_generator(generator);
     for (const scenario::Link& link : s.links) describe_link(link);
+    if (s.measure) describe_measure(s);
     static constexpr const char* kActions[] = {"the cable out", "the cable in", "other faults"};
     for (const scenario::Action& action : s.timeline) {
         std::cout << fmt::format("\nat {} us: {} of {}", action.at_ps / 1'000'000,

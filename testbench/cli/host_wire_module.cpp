@@ -136,7 +136,9 @@ std::string leave_out(scenario::Scenario& scenario, const std::string& name) {
     if (left_out == count) {
         return fmt::format("{} has no host '{}'; its hosts: {}", scenario.name, name, names);
     }
-    const auto is_there = [&](const scenario::LinkEnd& end) { return end.host == left_out; };
+    const auto is_there = [&](const scenario::LinkEnd& end) {
+        return !end.is_generator() && end.host == left_out;
+    };
     std::vector<scenario::Link> kept;
     bool outside = false;
     for (const scenario::Link& link : scenario.links) {
@@ -145,6 +147,7 @@ std::string leave_out(scenario::Scenario& scenario, const std::string& name) {
         outside = outside || touches;
         kept.push_back(link);
         for (scenario::LinkEnd& end : kept.back().ends) {
+            if (end.is_generator()) continue;
             if (is_there(end)) {
                 end.host = kOutsideHost;
             } else if (end.host > left_out) {
@@ -157,6 +160,7 @@ std::string leave_out(scenario::Scenario& scenario, const std::string& name) {
     scenario.links = std::move(kept);
     scenario.verifications.clear();
     scenario.expectations.clear();
+    scenario.measure.reset();
     scenario.timeline.clear();  // Of a run with an end.
     return "";
 }

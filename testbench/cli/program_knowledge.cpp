@@ -127,6 +127,9 @@ std::vector<std::string> ProgramKnowledge::metrics(const scenario::Scenario& sce
                                guest_metrics(host.image)});
     }
     for (const scenario::Link& link : scenario.links) shape.links.push_back(link.name);
+    for (const scenario::Generator& g : scenario.generators) shape.generators.push_back(g.name);
+    shape.measures_tx = scenario.measure && scenario.measure->tx;
+    shape.measures_rx = scenario.measure && scenario.measure->rx;
     shape.verifies = !scenario.verifications.empty();
     shape.statistics = statistics();
     return report::metric_names(shape);

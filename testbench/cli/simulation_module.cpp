@@ -18,12 +18,14 @@
 #include "testbench/cli/crash_note.hpp"
 #include "testbench/cli/guest_places.hpp"
 #include "testbench/cli/host_config.hpp"
+#include "testbench/cli/rate_run.hpp"
 #include "testbench/cli/run_evidence.hpp"
 #include "testbench/cli/stall_watch.hpp"
 #include "testbench/host/host_module.hpp"
 #include "testbench/report/buffered_file.hpp"
 #include "testbench/report/log.hpp"
 #include "testbench/wire/link.hpp"
+#include "testbench/wire/traffic_generator.hpp"
 
 namespace doorbell::cli {
 namespace {
@@ -68,6 +70,7 @@ struct Simulation::System {
         : scenario(what), options(how) {
         for (const scenario::Host& host : scenario.hosts) add_host(host, paths);
         for (const scenario::Link& link : scenario.links) add_link(link);
+        if (scenario.measure) add_measure(*scenario.measure);
         for (const scenario::Action& action : scenario.timeline) add_action(action);
         evidence = std::make_unique<RunEvidence>(
             hub, timeline,
@@ -136,14 +139,21 @@ struct Simulation::System {
         NicModule* ends[2] = {};
         std::array<Timeline*, 2> timelines = {&timeline, &timeline};
         for (std::uint32_t i = 0; i < 2; i++) {
-            if (link.ends[i].host == kOutsideHost) continue;
+            if (link.ends[i].host == kOutsideHost || link.ends[i].is_generator()) continue;
             ends[i] = &nic_at(link.ends[i]);
             timelines[i] = &ends[i]->timeline();
+        }
+        // A generator costs no activations of its own: it lives on the timeline of its NIC.
+        for (std::uint32_t i = 0; i < 2; i++) {
+            if (ends[1 - i] != nullptr && link.ends[i].is_generator()) {
+                timelines[i] = timelines[1 - i];
+            }
         }
         links.push_back(std::make_unique<wire::Link>(
             timelines, frames, EventPort(hub, hub.add_source(link.name)), link.params, options.seed,
             static_cast<std::uint32_t>(links.size())));
         for (std::uint32_t i = 0; i < 2; i++) {
+            if (link.ends[i].is_generator()) continue;
             if (ends[i] == nullptr) {
                 outside = links.back().get();
                 outside_end = i;
@@ -152,6 +162,45 @@ struct Simulation::System {
             links.back()->attach(i, ends[i]->endpoint());
             ends[i]->bind(links.back()->port(i));
         }
+        for (std::uint32_t i = 0; i < 2; i++) {
+            if (link.ends[i].is_generator()) add_generator(link, i, *timelines[i], ends[1 - i]);
+        }
+    }
+
+    void add_generator(const scenario::Link& about, std::uint32_t end, Timeline& its_timeline,
+                       NicModule* other) {
+        const std::uint32_t number = about.ends[end].generator;
+        const scenario::Generator& generator = scenario.generators[number];
+        wire::GeneratorParams params = generator.params;
+        params.rate_mbps = generator.rate_mbps != 0 ? generator.rate_mbps : about.params.rate_mbps;
+        // Locally administered, as the hosts' NICs, which never have 01 here.
+        params.from = {0x02, 0, 0, 1, 0, static_cast<std::uint8_t>(number)};
+        if (!generator.has_destination) {
+            params.to = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+            if (other != nullptr) params.to = other->nic().params().nvm.mac_address;
+        }
+        params.first_frame_number = nic_count++ * kFramesPerNic;
+        wire::Link& link = *links.back();
+        generators.push_back({generator.name, std::make_unique<wire::TrafficGenerator>(
+                                                  its_timeline, frames, params)});
+        wire::TrafficGenerator& made = *generators.back().traffic;
+        link.attach(end, made);
+        // Two generators: each listens from the beginning.
+        made.connect(link.port(end), other != nullptr ? other->endpoint()
+                                                      : static_cast<const EthernetEndpoint&>(made));
+    }
+
+    void add_measure(const scenario::Measure& measure) {
+        const scenario::Link& about = scenario.links[measure.link];
+        const scenario::LinkEnd& end = about.ends[measure.end];
+        rate_run = std::make_unique<RateRun>(
+            measure, about, *links[measure.link], timeline,
+            [this, end](report::MetricRegistry& nic, report::MetricRegistry& host) {
+                auto of_nic = nic.under("");
+                nic_at(end).visit_metrics(of_nic);
+                auto of_host = host.under("");
+                hosts[end.host]->visit_metrics(of_host);
+            });
     }
 
     NicModule& nic_at(const scenario::LinkEnd& end) {
@@ -204,6 +253,7 @@ struct Simulation::System {
             timeline.schedule(*actions[i], scenario.timeline[i].at_ps);
         }
         for (const auto& host : hosts) host->start();
+        for (const Generator& generator : generators) generator.traffic->start();
     }
 
     void simulate(RunResult& result) {
@@ -241,6 +291,9 @@ struct Simulation::System {
     }
 
     [[nodiscard]] bool apps_done() const {
+        for (const Generator& generator : generators) {
+            if (!generator.traffic->done()) return false;
+        }
         for (std::size_t h = 0; h < hosts.size(); h++) {
             const auto& statuses = hosts[h]->statuses();
             for (std::size_t a = 0; a < statuses.size(); a++) {
@@ -264,6 +317,10 @@ struct Simulation::System {
                 list += (list.empty() ? "" : ", ") +
                         fmt::format("{} on {}", app.argv[0], scenario.hosts[h].name);
             }
+        }
+        for (const Generator& generator : generators) {
+            if (generator.traffic->done()) continue;
+            list += (list.empty() ? "generator " : ", generator ") + generator.name;
         }
         return list;
     }
@@ -338,6 +395,14 @@ struct Simulation::System {
             auto visitor = result.metrics.under(fmt::format("link.{}.", scenario.links[i].name));
             links[i]->visit_metrics(visitor);
         }
+        for (const Generator& generator : generators) {
+            auto visitor = result.metrics.under(fmt::format("generator.{}.", generator.name));
+            generator.traffic->visit_metrics(visitor);
+        }
+        if (rate_run) {
+            const std::string wrong = rate_run->finish(result.metrics);
+            if (!wrong.empty()) fail(result, Verdict::kFail, wrong);
+        }
         result.simulated_ns = clock.now_ps() / 1000;
         result.kernel_events = timeline.agenda_activations();
         for (const Nic& nic : nics) result.kernel_events += nic.module->thread_resumptions();
@@ -366,6 +431,10 @@ struct Simulation::System {
         std::uint32_t index = 0;
         std::unique_ptr<NicModule> module;
     };
+    struct Generator {
+        std::string name;
+        std::unique_ptr<wire::TrafficGenerator> traffic;
+    };
 
     // Frames go back to their pool from everything below it.
     const scenario::Scenario& scenario;
@@ -378,6 +447,8 @@ struct Simulation::System {
     std::vector<Nic> nics;
     std::uint64_t nic_count = 0;
     std::vector<std::unique_ptr<wire::Link>> links;
+    std::vector<Generator> generators;
+    std::unique_ptr<RateRun> rate_run;
     wire::Link* outside = nullptr;  ///< The link with an end that no host of ours has.
     std::uint32_t outside_end = 0;
     std::vector<std::unique_ptr<Task>> actions;

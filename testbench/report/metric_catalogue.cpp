@@ -33,6 +33,13 @@ void expand(const std::string& pattern, std::string_view placeholder,
     for (const std::string& value : values) names.push_back(replaced(pattern, placeholder, value));
 }
 
+/// What [measure] makes: of a direction only while it is measured.
+bool measured(const RunShape& shape, const std::string& pattern) {
+    if (pattern.compare(0, 8, "wire.tx.") == 0) return shape.measures_tx;
+    if (pattern.compare(0, 8, "wire.rx.") == 0) return shape.measures_rx;
+    return shape.measures_tx || shape.measures_rx;
+}
+
 void add_guest(const RunShape& shape, const RunShape::Host& host, std::vector<std::string>& names) {
     // Linux's softirq vectors, as in /proc/softirqs.
     static const std::vector<std::string> kVectors = {"hi",      "timer",    "net_tx",  "net_rx",
@@ -61,6 +68,10 @@ std::vector<std::string> metric_names(const RunShape& shape) {
     for (const MetricDescription& row : metric_catalogue()) {
         if (has(row.pattern, "<l>")) {
             expand(row.pattern, "<l>", shape.links, names);
+        } else if (has(row.pattern, "<g>")) {
+            expand(row.pattern, "<g>", shape.generators, names);
+        } else if (has(row.pattern, "bound_by") || row.pattern.compare(0, 5, "wire.") == 0) {
+            if (measured(shape, row.pattern)) names.push_back(row.pattern);
         } else if (has(row.pattern, "<h>")) {
             for (const RunShape::Host& host : shape.hosts) {
                 const std::string pattern = replaced(row.pattern, "<h>", host.name);
@@ -81,7 +92,8 @@ std::vector<std::string> metric_names(const RunShape& shape) {
 std::string metric_catalogue_text(const std::vector<MetricDescription>& guest) {
     std::string text =
         "Metrics of a run, as they stand in result.json and in [[expect]]. <h> is a host, <i> the\n"
-        "number of a NIC, <k> an interrupt line, <l> a link; then the unit, if a number alone "
+        "number of a NIC, <k> an interrupt line, <l> a link, <g> a generator; then the unit, if a "
+        "number alone "
         "does\n"
         "not say it. Counters count from the start of the run.\n\n";
     const auto add = [&](const std::string& name, const MetricDescription& row) {

@@ -10,7 +10,8 @@
 namespace doorbell::report {
 
 struct MetricDescription {
-    /// <h> a host, <i> a NIC's number, <k> an interrupt line, <l> a link; nothing else varies.
+    /// <h> a host, <i> a NIC's number, <k> an interrupt line, <l> a link, <g> a generator; nothing
+    /// else varies.
     std::string pattern;
     std::string unit;
     std::string description;
@@ -30,6 +31,9 @@ struct RunShape {
     };
     std::vector<Host> hosts;
     std::vector<std::string> links;
+    std::vector<std::string> generators;
+    bool measures_tx = false;
+    bool measures_rx = false;
     bool verifies = false;
     std::vector<std::string> statistics;  ///< Datasheet names.
 };

@@ -9,14 +9,21 @@ int compare(const MetricValue& a, const MetricValue& b) {
     const auto* a_integer = std::get_if<std::uint64_t>(&a);
     const auto* b_integer = std::get_if<std::uint64_t>(&b);
     if (a_integer != nullptr && b_integer != nullptr) return sign(*a_integer, *b_integer);
-    const auto real = [](const MetricValue& value) {
-        return std::visit([](auto v) { return static_cast<double>(v); }, value);
-    };
-    return sign(real(a), real(b));
+    const auto* a_word = std::get_if<std::string>(&a);
+    const auto* b_word = std::get_if<std::string>(&b);
+    if (a_word != nullptr && b_word != nullptr) return sign(a_word->compare(*b_word), 0);
+    if (a_word != nullptr || b_word != nullptr) return a_word != nullptr ? 1 : -1;
+    return sign(real_of(a), real_of(b));
+}
+
+double real_of(const MetricValue& value) {
+    if (const auto* whole = std::get_if<std::uint64_t>(&value)) return static_cast<double>(*whole);
+    if (const auto* real = std::get_if<double>(&value)) return *real;
+    return 0;
 }
 
 std::string to_string(const MetricValue& value) {
-    return std::visit([](auto v) { return fmt::format("{}", v); }, value);
+    return std::visit([](const auto& v) { return fmt::format("{}", v); }, value);
 }
 
 const MetricValue* MetricRegistry::find(const std::string& name) const {

@@ -10,10 +10,14 @@
 
 namespace doorbell::report {
 
-using MetricValue = std::variant<std::uint64_t, double>;
+/// Numbers, and words where a number says nothing (what bounds a rate).
+using MetricValue = std::variant<std::uint64_t, double, std::string>;
 
-/// -1, 0, 1 as `a` is below, equal to or above `b`. Integers of 64 bits compare exactly.
+/// -1, 0, 1 as `a` is below, equal to or above `b`. Integers of 64 bits compare exactly; a word
+/// equals itself and is above every number.
 [[nodiscard]] int compare(const MetricValue& a, const MetricValue& b);
+/// A number as a double; of a word 0.
+[[nodiscard]] double real_of(const MetricValue& value);
 [[nodiscard]] std::string to_string(const MetricValue& value);
 
 /// All metrics of a run by full name, in the order of names.
@@ -37,7 +41,7 @@ public:
     };
     [[nodiscard]] Collector under(std::string prefix) { return {*this, std::move(prefix)}; }
 
-    void set(std::string name, MetricValue value) { values_[std::move(name)] = value; }
+    void set(std::string name, MetricValue value) { values_[std::move(name)] = std::move(value); }
     /// nullptr when there is none of that name.
     [[nodiscard]] const MetricValue* find(const std::string& name) const;
     [[nodiscard]] const std::map<std::string, MetricValue>& values() const { return values_; }

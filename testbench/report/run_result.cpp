@@ -6,7 +6,7 @@ namespace doorbell::report {
 namespace {
 
 nlohmann::json to_json(const MetricValue& value) {
-    return std::visit([](auto v) { return nlohmann::json(v); }, value);
+    return std::visit([](const auto& v) { return nlohmann::json(v); }, value);
 }
 
 nlohmann::json to_json(const std::optional<MetricValue>& value) {

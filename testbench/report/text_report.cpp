@@ -89,7 +89,7 @@ bool is_highlight(std::string_view name) {
     for (std::string_view end : kEnds) {
         if (ends_with(name, end)) return true;
     }
-    return starts_with(name, "workload.");
+    return starts_with(name, "workload.") || starts_with(name, "wire.") || name == "bound_by";
 }
 
 std::string lines_of(const json& metrics, std::string_view indent, const Painter& paint) {

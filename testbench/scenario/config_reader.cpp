@@ -132,7 +132,8 @@ public:
     static std::string name_of(const ConfigNode& element, const std::string& key, std::size_t i) {
         const ConfigNode* named = element.find("name");
         const auto* text = named == nullptr ? nullptr : named->as<std::string>();
-        return text != nullptr ? *text : (key == "link" ? "wire" : "") + std::to_string(i);
+        const char* stem = key == "link" ? "wire" : key == "generator" ? "gen" : "";
+        return text != nullptr ? *text : stem + std::to_string(i);
     }
     static bool is_nic(const std::string& segment) {
         return segment.size() > 3 && segment.compare(0, 3, "nic") == 0 &&
@@ -275,7 +276,8 @@ std::string plain_key(const ConfigNode& root, const std::string& path) {
     std::string plain;
     for (std::size_t i = 0; i < segments.size(); i++) {
         std::string segment = segments[i];
-        const bool named = i == 1 && (segments[0] == "host" || segments[0] == "link");
+        const bool named = i == 1 && (segments[0] == "host" || segments[0] == "link" ||
+                                      segments[0] == "generator");
         const ConfigNode* list = named ? root.find(segments[0]) : nullptr;
         const auto* array = list == nullptr ? nullptr : list->as<ConfigNode::Array>();
         for (std::size_t n = 0; array != nullptr && n < array->size(); n++) {

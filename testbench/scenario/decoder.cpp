@@ -11,10 +11,14 @@
 #include "testbench/scenario/decode_text.hpp"
 #include "testbench/scenario/host_decoder.hpp"
 #include "testbench/scenario/table_reader.hpp"
+#include "testbench/scenario/traffic_decoder.hpp"
 #include "testbench/scenario/variables.hpp"
 
 namespace doorbell::scenario {
 namespace {
+
+/// Metrics that end so are words, all others are numbers.
+constexpr std::string_view kWordEnd = "bound_by";
 
 class Decoder {
 public:
@@ -32,7 +36,13 @@ public:
         for (const ConfigNode* node : file.tables("host")) {
             scenario_.hosts.push_back(hosts.decode(*node, scenario_.hosts));
         }
+        const TrafficDecoder traffic(variables_, diagnostics_);
+        for (const ConfigNode* node : file.tables("generator")) {
+            traffic.decode_generator(*node, scenario_);
+        }
         for (const ConfigNode* node : file.tables("link")) decode_link(*node);
+        refuse_loose_generators(file);
+        traffic.decode_measure(file.table("measure"), scenario_);
         for (const ConfigNode* node : file.tables("verify")) decode_verification(*node);
         refuse_overwriting();
         for (const ConfigNode* node : file.tables("timeline")) decode_action(*node);
@@ -97,7 +107,7 @@ private:
                 "a [[link]], for instance ends = [\"a.nic0\", \"b.nic0\"]; a cable can "
                 "be out from the beginning: [[timeline]] with at_us = 0");
         }
-        if (!ends_with_apps()) refuse_idleness(at);
+        if (!ends_with_apps() && !ends_with_generators()) refuse_idleness(at);
     }
 
     /// Whether the run lasts until an application has ended.
@@ -106,6 +116,23 @@ private:
             return std::any_of(host.apps.begin(), host.apps.end(),
                                [](const App& app) { return !app.background; });
         });
+    }
+
+    [[nodiscard]] bool ends_with_generators() const {
+        return std::any_of(scenario_.generators.begin(), scenario_.generators.end(),
+                           [](const Generator& generator) { return generator.params.count > 0; });
+    }
+
+    void refuse_loose_generators(TableReader& file) {
+        const auto nodes = file.tables("generator");
+        for (std::size_t i = 0; i < scenario_.generators.size() && i < nodes.size(); i++) {
+            const std::string& name = scenario_.generators[i].name;
+            if (taken_.count(name) != 0) continue;
+            diagnostics_.add(
+                nodes[i]->at, fmt::format("no link leads to generator '{}'", name),
+                "its frames could go nowhere",
+                fmt::format("a [[link]], for instance ends = [\"a.nic0\", \"{}\"]", name));
+        }
     }
 
     /// Without an application that is waited for, a run lasts scenario.drain_us.
@@ -165,7 +192,10 @@ private:
             const auto* text = end.as<std::string>();
             link.end_names[i] = text == nullptr ? "" : *text;
             if (!find_end(link.end_names[i], link.ends[i])) {
-                diagnostics_.add(end.at, fmt::format("there is no NIC '{}'", link.end_names[i]), {},
+                const char* no_such = scenario_.generators.empty()
+                                          ? "there is no NIC '{}'"
+                                          : "there is no NIC or generator '{}'";
+                diagnostics_.add(end.at, fmt::format(fmt::runtime(no_such), link.end_names[i]), {},
                                  suggestion(link.end_names[i], nic_names()));
             } else if (!taken_.emplace(link.end_names[i], link.name).second) {
                 diagnostics_.add(end.at,
@@ -181,6 +211,7 @@ private:
     /// Two stations on one wire cannot have one address: ARP would find whoever answers first.
     void refuse_equal_addresses(const ConfigNode& end, const Link& link) {
         if (scenario_.hosts.empty() || taken_.count(link.end_names[0]) == 0) return;
+        if (link.ends[0].is_generator() || link.ends[1].is_generator()) return;
         for (const Interface& a : scenario_.hosts[link.ends[0].host].interfaces) {
             for (const Interface& b : scenario_.hosts[link.ends[1].host].interfaces) {
                 if (a.nic != link.ends[0].nic || b.nic != link.ends[1].nic) continue;
@@ -312,8 +343,31 @@ private:
             reader.error("metric", "an expectation needs either 'value' or 'other'");
         }
         if (reader.has("other")) expectation.limit = metric_of(reader, "other");
+        if (is_word(expectation.metric)) return decode_word(reader, std::move(expectation));
         if (const ConfigNode* value = reader.any("value"))
             decode_limit(reader, *value, expectation);
+        scenario_.expectations.push_back(std::move(expectation));
+    }
+
+    static bool is_word(const std::string& metric) {
+        return metric.find('*') == std::string::npos && metric.size() >= kWordEnd.size() &&
+               metric.compare(metric.size() - kWordEnd.size(), kWordEnd.size(), kWordEnd) == 0;
+    }
+
+    /// What bounds a rate is a word: it is one or it is another.
+    void decode_word(TableReader& reader, Expectation expectation) {
+        const ConfigNode* value = reader.any("value");
+        const auto* text = value == nullptr ? nullptr : value->as<std::string>();
+        if (expectation.op != "==" && expectation.op != "!=") {
+            reader.error("op", fmt::format("'{}' compares no words", expectation.op),
+                         fmt::format("{} is a word, not a number: == or !=", expectation.metric));
+        }
+        if (text == nullptr) {
+            reader.error("value", fmt::format("{} is a word", expectation.metric),
+                         "for instance value = \"wire\"");
+        } else {
+            expectation.word = variables_.expand(*text, value->at, diagnostics_);
+        }
         scenario_.expectations.push_back(std::move(expectation));
     }
 
@@ -371,9 +425,15 @@ private:
                 names.push_back(fmt::format("{}.nic{}", host.name, i));
             }
         }
+        for (const Generator& generator : scenario_.generators) names.push_back(generator.name);
         return names;
     }
     bool find_end(const std::string& name, LinkEnd& end) const {
+        for (std::uint32_t g = 0; g < scenario_.generators.size(); g++) {
+            if (name != scenario_.generators[g].name) continue;
+            end.generator = g;
+            return true;
+        }
         for (std::uint32_t h = 0; h < scenario_.hosts.size(); h++) {
             for (std::uint32_t n = 0; n < scenario_.hosts[h].nics.size(); n++) {
                 if (name != fmt::format("{}.nic{}", scenario_.hosts[h].name, n)) continue;
@@ -414,6 +474,7 @@ void FaultChange::apply(wire::FaultParams& faults) const {
 }
 
 std::string Expectation::text() const {
+    if (word) return fmt::format("{} {} {}", metric, op, *word);
     if (const auto* other = std::get_if<std::string>(&limit)) {
         const std::string factor = times == 1 ? "" : fmt::format("{} * ", times);
         return fmt::format("{} {} {}{}", metric, op, factor, *other);

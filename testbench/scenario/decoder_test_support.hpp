@@ -39,6 +39,10 @@ public:
                 names.push_back("host." + host.name + ".nic" + std::to_string(i) + ".tx.frames");
             }
         }
+        if (scenario.measure) names.emplace_back("bound_by");
+        for (const Generator& g : scenario.generators) {
+            names.push_back("generator." + g.name + ".sent.frames");
+        }
         return names;
     }
     [[nodiscard]] std::string check_input(const std::string& name) const override {

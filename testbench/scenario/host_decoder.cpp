@@ -8,6 +8,7 @@
 #include "testbench/scenario/decode_text.hpp"
 #include "testbench/scenario/guest_syntax.hpp"
 #include "testbench/scenario/table_reader.hpp"
+#include "testbench/scenario/traffic_decoder.hpp"
 
 namespace doorbell::scenario {
 namespace {
@@ -263,6 +264,7 @@ void HostDecoder::decode_app(const ConfigNode& node, const ImageContents* image,
                              mistake.why, mistake.help);
         }
     }
+    if (!holds_when(reader, variables_, diagnostics_)) return;
     for (std::size_t i = 1; i < at.size(); i++) {
         refuse_evidence(app.argv[i], out_folder_, knowledge_, at[i], diagnostics_);
     }

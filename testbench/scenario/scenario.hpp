@@ -12,6 +12,7 @@
 #include "hw/base/time.hpp"
 #include "testbench/scenario/config_node.hpp"
 #include "testbench/wire/link.hpp"
+#include "testbench/wire/traffic_generator.hpp"
 
 /// A scenario as plain structs, every value checked and every ${variable} replaced.
 namespace doorbell::scenario {
@@ -60,8 +61,29 @@ struct Host {
 };
 
 struct LinkEnd {
+    static constexpr std::uint32_t kNone = ~std::uint32_t{0};
     std::uint32_t host = 0;
     std::uint32_t nic = 0;
+    std::uint32_t generator = kNone;  ///< Instead of a host's NIC.
+    [[nodiscard]] bool is_generator() const { return generator != kNone; }
+};
+
+/// A source and sink of frames at a link's end, without a guest.
+struct Generator {
+    std::string name;
+    wire::GeneratorParams params;
+    std::uint32_t rate_mbps = 0;   ///< 0: its link's.
+    bool has_destination = false;  ///< Else the NIC at the other end of its link.
+};
+
+/// What is measured of a NIC: at which rate frames cross its link, and what bounds it.
+struct Measure {
+    std::uint32_t link = 0;
+    std::uint32_t end = 0;  ///< The NIC's.
+    bool tx = true;
+    bool rx = true;
+    Picoseconds warm_up_ps = 0;
+    std::uint64_t frames = 0;
 };
 
 struct Link {
@@ -97,6 +119,8 @@ struct Action {
 struct Expectation {
     std::string metric;
     std::string op;
+    /// Of a metric that is a word: what it is to be. `limit` means nothing then.
+    std::optional<std::string> word;
     std::variant<std::uint64_t, double, std::string> limit;  ///< A string: another metric.
     double times = 1;
     std::string why;
@@ -110,7 +134,9 @@ struct Scenario {
     Picoseconds timeout_ps = 0;
     Picoseconds drain_ps = 0;
     std::vector<Host> hosts;
+    std::vector<Generator> generators;
     std::vector<Link> links;
+    std::optional<Measure> measure;
     std::vector<Verification> verifications;
     std::vector<Action> timeline;  ///< In the order of time.
     std::vector<Expectation> expectations;

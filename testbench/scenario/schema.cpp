@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cassert>
 
+#include "testbench/wire/traffic_generator.hpp"
+
 namespace doorbell::scenario {
 namespace {
 
 constexpr std::int64_t kHour_ms = 3'600'000;
+constexpr std::int64_t kManyFrames = 1'000'000'000'000;
 constexpr std::int64_t kMillion = 1'000'000;
 constexpr std::int64_t kManyNs = 10'000'000'000;
 constexpr std::size_t kColumns = 96;
@@ -70,7 +73,13 @@ const std::vector<SchemaSection>& schema_sections() {
         {"host.interface", "[[host.interface]]", "An IPv4 interface on a NIC.", false},
         {"host.route", "[[host.route]]", "A route beyond the interfaces' own networks.", false},
         {"host.app", "[[host.app]]", "A program the guest starts.", false},
-        {"link", "[[link]]", "A cable between two NICs.", false},
+        {"generator", "[[generator]]",
+         "Sends frames at one end of a link and takes what comes, without a guest: IPv4 datagrams "
+         "as packet_generator's, for a packet_sink. It begins when the NIC at the other end "
+         "listens, and obeys no PAUSE. The run waits for it. A value may be a "
+         "\"${workload.KEY}\".",
+         false},
+        {"link", "[[link]]", "A cable between two NICs, or a NIC and a generator.", false},
         {"link.faults", "[link.faults]",
          "What the wire does to frames; rates in parts per million of the frames. Keys that stand "
          "here hold for both directions.",
@@ -81,6 +90,10 @@ const std::vector<SchemaSection>& schema_sections() {
          false},
         {"verify", "[[verify]]",
          "Two files that must be equal after the run: makes the metric workload.identical.", false},
+        {"measure", "[measure]",
+         "The rate at which frames cross a NIC's link in steady traffic, and what bounds it: makes "
+         "the metrics wire.* and bound_by. A value may be a \"${workload.KEY}\".",
+         false},
         {"timeline", "[[timeline]]", "Something that happens at a time.", false},
         {"expect", "[[expect]]",
          "What must hold of the metrics at the end; see `doorbell describe metrics`.", false},
@@ -101,7 +114,9 @@ const std::vector<SchemaKey>& schema_keys() {
         {"", "nic", T::kTable, 0, 0, "", "", "Parameters of every NIC."},
         {"", "settings", T::kTable, 0, 0, "", "", "Settings of every guest."},
         {"", "host", T::kTables, 0, 0, nullptr, "", "The computers."},
+        {"", "generator", T::kTables, 0, 0, "", "", "Traffic from no guest."},
         {"", "link", T::kTables, 0, 0, "", "", "The cables."},
+        {"", "measure", T::kTable, 0, 0, "", "", "What bounds the frame rate of a NIC."},
         {"", "verify", T::kTables, 0, 0, "", "", "Files to compare."},
         {"", "timeline", T::kTables, 0, 0, "", "", "Events during the run."},
         {"", "expect", T::kTables, 0, 0, "", "", "Expectations."},
@@ -148,9 +163,31 @@ const std::vector<SchemaKey>& schema_keys() {
         {"host.app", "background", T::kBoolean, 0, 0, "false", "",
          "The run does not wait for its end (a server)."},
 
+        {"host.app", "when", T::kString, 0, 0, "", "",
+         "A condition, without which it is not there: \"${workload.direction} == tx|both\"."},
+
+        {"generator", "name", T::kString, 0, 0, "", "", "Without it: gen0, gen1, ..."},
+        {"generator", "size_bytes", T::kInteger, wire::GeneratorParams::kLeastBytes,
+         wire::GeneratorParams::kMostBytes, "64", "", "Of a frame, with FCS and VLAN tag."},
+        {"generator", "count", T::kInteger, 0, kManyFrames, "0", "",
+         "Frames it sends; 0: it only takes what comes."},
+        {"generator", "rate_mbps", T::kInteger, 0, 400'000, "0", "",
+         "How fast it sends a frame; 0: as its link carries."},
+        {"generator", "rate_fps", T::kInteger, 0, 1'000'000'000, "0", "",
+         "Frames a second; 0: one right behind the other."},
+        {"generator", "start_us", T::kInteger, 0, kHour_ms * 1000, "0", "",
+         "Simulated time before which it sends nothing."},
+        {"generator", "to", T::kString, 0, 0, "", "",
+         "Destination address; without it that of the NIC at the other end."},
+        {"generator", "vlan_tag", T::kInteger, 0, 65535, "0", "", "0: untagged."},
+        {"generator", "port", T::kInteger, 1, 65535, "9", "", "UDP port, as packet_sink's."},
+        {"generator", "when", T::kString, 0, 0, "", "",
+         "A condition, without which it sends nothing: \"${workload.direction} == rx|both\"."},
+
         {"link", "name", T::kString, 0, 0, "", "", "Without it: wire0, wire1, ..."},
         {"link", "ends", T::kAny, 0, 0, nullptr, "",
-         "Two NICs: [\"a.nic0\", \"b.nic0\"]. Forward leads from the first to the second."},
+         "Two NICs: [\"a.nic0\", \"b.nic0\"], or a NIC and the name of a generator. Forward leads "
+         "from the first to the second."},
         {"link", "rate_mbps", T::kInteger, 1, 400'000, "1000", "",
          "What the cable carries: below 1000 the PHYs cannot agree on 1000BASE-T."},
         {"link", "propagation_ns", T::kInteger, 0, kManyNs, "10", "",
@@ -175,6 +212,16 @@ const std::vector<SchemaKey>& schema_keys() {
          "A path, or \"generate:BYTES\" for reproducible bytes."},
         {"verify", "output", T::kString, 0, 0, nullptr, "", "A path, often in ${out}."},
 
+        {"measure", "nic", T::kString, 0, 0, nullptr, "", "The NIC: \"a.nic0\"."},
+        {"measure", "direction", T::kString, 0, 0, "both", "",
+         "tx: what it sends; rx: what is sent to it; both."},
+        {"measure", "warm_up_us", T::kInteger, 0, kHour_ms * 1000, "1000", "",
+         "From the first frame (of the direction that begins last) to the first that counts."},
+        {"measure", "frames", T::kInteger, 2, kManyFrames, "20000", "",
+         "Frames of a direction, those of the warm-up included: the measurement ends when the "
+         "first "
+         "direction has had so many."},
+
         {"timeline", "at_us", T::kInteger, 0, kHour_ms * 1000, nullptr, "", "Simulated time."},
         {"timeline", "action", T::kString, 0, 0, nullptr, "cable_out|cable_in|faults",
          "cable_out and cable_in pull and plug the link's cable; faults sets the rates that stand "
@@ -192,7 +239,8 @@ const std::vector<SchemaKey>& schema_keys() {
         {"expect", "metric", T::kString, 0, 0, nullptr, "",
          "Its full name. '*' stands for any part of a name; what matches is added up."},
         {"expect", "op", T::kString, 0, 0, "==", "==|!=|<|<=|>|>=", "How it compares."},
-        {"expect", "value", T::kAny, 0, 0, "", "", "With a number, or a \"${workload.KEY}\"."},
+        {"expect", "value", T::kAny, 0, 0, "", "",
+         "With a number, or a \"${workload.KEY}\"; bound_by is a word."},
         {"expect", "other", T::kString, 0, 0, "", "", "Or with another metric."},
         {"expect", "times", T::kNumber, 0, 0, "1", "", "Multiplies the other metric."},
         {"expect", "why", T::kString, 0, 0, "", "", "Said when it does not hold."},

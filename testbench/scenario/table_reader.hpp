@@ -30,6 +30,7 @@ public:
     std::vector<const ConfigNode*> tables(std::string_view key);
     const ConfigNode* any(std::string_view key);
 
+    [[nodiscard]] std::string_view section() const { return section_; }
     [[nodiscard]] bool has(std::string_view key) const;
     /// Where the value stands, or the table when the key is absent.
     [[nodiscard]] Position at(std::string_view key) const;

@@ -135,6 +135,7 @@ void Link::transmit(std::uint32_t end, FramePtr frame, Picoseconds start_ps, Pic
     way.frames_in++;
     way.bytes_in += frame->wire_bytes();
     if (tap_ != nullptr) tap_->frame_out(end, *frame, start_ps);
+    if (meter_ != nullptr) meter_->frame_enters(end, start_ps, end_ps);
     way.entry->carry(std::move(frame), start_ps, end_ps);
 }
 

@@ -43,6 +43,15 @@ public:
     virtual void frame_in(std::uint32_t end, const Frame& frame, Picoseconds end_ps) = 0;
 };
 
+/// Counts what enters a link, frame by frame, while it happens. Cheaper than a tap: it is not shown
+/// the frame.
+class LinkMeter {
+public:
+    virtual ~LinkMeter() = default;
+    /// At `end` a frame enters; called when it is handed over, which may be before `start_ps`.
+    virtual void frame_enters(std::uint32_t end, Picoseconds start_ps, Picoseconds end_ps) = 0;
+};
+
 class Link {
 public:
     /// `timelines`: the ones of the NICs at the ends. What arrives at a NIC runs on that NIC's own,
@@ -62,6 +71,7 @@ public:
     [[nodiscard]] EthernetPort& port(std::uint32_t end);
     void attach(std::uint32_t end, EthernetEndpoint& endpoint);
     void tap(WireTap* tap) { tap_ = tap; }
+    void measure(LinkMeter* meter) { meter_ = meter; }
 
     /// Plugs or pulls the cable; both ends are told. What is on its way is lost.
     void plug(bool connected);
@@ -89,6 +99,7 @@ private:
     LinkParams params_;
     bool plugged_ = true;
     WireTap* tap_ = nullptr;
+    LinkMeter* meter_ = nullptr;
     std::array<std::unique_ptr<End>, 2> ends_;
     std::array<std::unique_ptr<Way>, 2> ways_;
 };

@@ -1,0 +1,116 @@
+"""Frames at the rate of the wire, to the picosecond, and what bounds it when they are not: each
+bound is built once, by making one thing slow or small."""
+import decimal
+import unittest
+
+from harness import Acceptance
+
+GAPS_PS = {64: 672_000, 1518: 12_304_000}
+# A PCIe link and a host with time to spare.
+FAST_PCIE = {"nic.pcie.generation": 3, "nic.pcie.lanes": 8}
+
+
+class LineRate(Acceptance):
+    def measure(self, size, direction, more=(), **settings):
+        settings = {"workload.size": size, "workload.direction": direction,
+                    **{key.replace("__", "."): value for key, value in settings.items()},
+                    **dict(more)}
+        sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        return self.passes("line_rate", *sets)
+
+    def assert_bound(self, run, bound):
+        self.assertEqual(run.metric("bound_by"), bound, run.explain())
+
+    # --- the wire ---
+
+    def test_at_1_gbit_frames_start_every_672_and_12304_ns_in_either_direction(self):
+        for size, gap_ps in GAPS_PS.items():
+            for direction in ("tx", "rx"):
+                run = self.measure(size, direction)
+                self.assert_bound(run, "wire")
+                for end in ("min", "max"):
+                    self.assertEqual(run.metric(f"wire.{direction}.start_gap_{end}_ps"), gap_ps)
+                self.assertEqual(run.metric("wire.frames_per_s"), 1e12 / gap_ps)
+
+    def test_both_at_once_are_bound_by_the_wire_or_the_result_says_by_what(self):
+        run = self.measure(1518, "both")
+        self.assert_bound(run, "wire")
+        for name in ("tx.start_gap_min", "tx.start_gap_max", "rx.start_gap_min",
+                     "rx.start_gap_max"):
+            self.assertEqual(run.metric(f"wire.{name}_ps"), GAPS_PS[1518])
+        run = self.measure(64, "both")
+        self.assert_bound(run, "pcie")
+        self.assertLess(run.metric("wire.frames_per_s"), 1e12 / GAPS_PS[64])
+
+    def test_the_capture_shows_the_same_distances(self):
+        for size, gap_ps in GAPS_PS.items():
+            run = self.measure(size, "tx", workload__frames=4000)
+            times = self.tshark(run.folder / "wire.pcapng",
+                                "udp.port == 9 && frame.interface_id == 0", "frame.time_epoch")
+            self.assertEqual(len(times), 4000)
+            # The first frames fill the packet buffer; then the wire is never free.
+            steady = [decimal.Decimal(time) for time in times[500:]]
+            gaps = {(later - earlier) * 10**12 for earlier, later in zip(steady, steady[1:])}
+            self.assertEqual(gaps, {gap_ps})
+
+    def test_a_slow_wire_bounds_at_its_own_rate(self):
+        for rate_mbps in (10, 100):
+            run = self.measure(1518, "tx", link__wire0__rate_mbps=rate_mbps, workload__frames=300)
+            self.assert_bound(run, "wire")
+            gap_ps = GAPS_PS[1518] * 1000 // rate_mbps
+            self.assertEqual(run.metric("wire.tx.start_gap_min_ps"), gap_ps)
+            self.assertEqual(run.metric("wire.tx.start_gap_max_ps"), gap_ps)
+
+    def test_ten_gigabits_are_exact_too_where_pcie_has_the_room(self):
+        run = self.measure(1518, "both", FAST_PCIE, link__wire0__rate_mbps=10_000,
+                           nic__rings__transmit_rate_mbps=10_000)
+        self.assert_bound(run, "wire")
+        for direction in ("tx", "rx"):
+            self.assertEqual(run.metric(f"wire.{direction}.start_gap_min_ps"), 1_230_400)
+            self.assertEqual(run.metric(f"wire.{direction}.start_gap_max_ps"), 1_230_400)
+
+    # --- what else bounds ---
+
+    def test_a_slow_cpu_bounds(self):
+        self.assert_bound(self.measure(64, "tx", settings__cpu__driver_tx_ns=2000), "cpu")
+        self.assert_bound(self.measure(64, "rx", settings__cpu__driver_rx_ns=2000), "cpu")
+
+    def test_the_gen1_link_bounds_what_a_faster_wire_would_carry(self):
+        for direction in ("tx", "rx"):
+            run = self.measure(1518, direction, link__wire0__rate_mbps=10_000,
+                               nic__rings__transmit_rate_mbps=10_000)
+            self.assert_bound(run, "pcie")
+
+    def test_a_packet_buffer_that_does_not_cover_the_latency_bounds(self):
+        run = self.measure(1518, "rx", FAST_PCIE, link__wire0__rate_mbps=10_000,
+                           nic__pcie__propagation_ns=25_000)
+        self.assert_bound(run, "packet_buffer")
+        self.assertGreater(run.metric("host.a.nic0.rx.overruns.store_frames"), 0)
+        run = self.measure(1518, "tx", {"nic.pcie.mrrs_bytes": 4096, "nic.dma.read_tags": 32},
+                           nic__pcie__memory_latency_ns=400_000)
+        self.assert_bound(run, "packet_buffer")
+
+    def test_a_store_of_one_descriptor_bounds(self):
+        run = self.measure(64, "rx", nic__rings__descriptor_cache=1)
+        self.assert_bound(run, "descriptor_cache")
+        self.assertGreater(run.metric("host.a.nic0.rx.overruns.descriptor_fetch_frames"), 0)
+
+    def test_a_short_ring_that_is_refilled_too_seldom_bounds(self):
+        run = self.measure(64, "rx", settings__driver__rx_ring=8, settings__driver__itr=400)
+        self.assert_bound(run, "ring")
+        self.assertGreater(run.metric("host.a.nic0.rx.overruns.no_descriptor_frames"), 0)
+
+    def test_nothing_bounds_what_asks_for_less(self):
+        run = self.measure(64, "rx", generator__gen__rate_fps=100_000)
+        self.assert_bound(run, "load")
+        self.assertEqual(run.metric("wire.rx.start_gap_min_ps"), 10_000_000)
+
+    def test_a_measurement_that_cannot_end_fails_and_says_so(self):
+        run = self.run_doorbell("line_rate", "--set", "workload.size=64", "--set",
+                                "workload.direction=tx", "--set", "measure.warm_up_us=1000000")
+        self.assertEqual(run.code, 1, run.explain())
+        self.assertIn("[measure] of a.nic0 did not come to its end", run.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,70 @@
+#include "testbench/checks/bound.hpp"
+
+#include <gtest/gtest.h>
+
+namespace doorbell::checks {
+namespace {
+
+TEST(Bound, AFullWireBoundsWhateverElseIsBusy) {
+    BoundEvidence e;
+    e.tx.occupied = 1;
+    e.rx.occupied = 1;
+    e.cpu_busy = 1;
+    e.pcie_upstream_busy = 1;
+    EXPECT_EQ(bound_of_tx(e), "wire");
+    EXPECT_EQ(bound_of_rx(e), "wire");
+}
+
+TEST(Bound, WithAWireThatHasRoomTheBusiestOfPcieAndCpuBounds) {
+    BoundEvidence e;
+    e.tx.occupied = 0.9;
+    e.cpu_busy = 0.99;
+    EXPECT_EQ(bound_of_tx(e), "cpu");
+    e.pcie_downstream_busy = 1;
+    EXPECT_EQ(bound_of_tx(e), "pcie");
+    e.pcie_downstream_busy = 0;
+    e.pcie_upstream_busy = 1;
+    EXPECT_EQ(bound_of_tx(e), "pcie");
+    e.pcie_upstream_busy = e.cpu_busy = 0.9;
+    EXPECT_EQ(bound_of_tx(e), "load");
+}
+
+TEST(Bound, WhereNothingIsBusyLatencyBoundsByWhatItFills) {
+    BoundEvidence e;
+    e.tx.occupied = 0.5;
+    e.tx.queue_stops = 1;
+    EXPECT_EQ(bound_of_tx(e), "ring");
+    e.tag_waits = 0.9;
+    EXPECT_EQ(bound_of_tx(e), "pcie");
+    e.tx.waited_for_room = 0.9;
+    EXPECT_EQ(bound_of_tx(e), "packet_buffer");
+}
+
+TEST(Bound, AReceiverThatLosesIsBoundByWhatItsBufferWaitedFor) {
+    BoundEvidence e;
+    e.rx.occupied = 1;
+    e.rx.frames = 100;
+    e.rx.lost_store = 5;
+    EXPECT_EQ(bound_of_rx(e), "packet_buffer");
+    e.rx.lost_fetch = 6;
+    EXPECT_EQ(bound_of_rx(e), "descriptor_cache");
+    e.tag_waits = 0.6;
+    EXPECT_EQ(bound_of_rx(e), "pcie");
+    e.tag_waits = 0;
+    e.rx.lost_no_descriptor = 7;
+    EXPECT_EQ(bound_of_rx(e), "ring");
+    e.cpu_busy = 0.97;
+    EXPECT_EQ(bound_of_rx(e), "cpu");
+    e.pcie_upstream_busy = 0.98;
+    EXPECT_EQ(bound_of_rx(e), "pcie");
+}
+
+TEST(Bound, AReceiverThatLosesNothingOfLessThanTheWireCarriesHasNoBound) {
+    BoundEvidence e;
+    e.rx.occupied = 0.9;
+    e.cpu_busy = 1;
+    EXPECT_EQ(bound_of_rx(e), "load");
+}
+
+}  // namespace
+}  // namespace doorbell::checks
