@@ -25,6 +25,8 @@ MAY_INCLUDE = {
     "testbench/wire": {"hw/base", "hw/mac/ethernet.hpp", "hw/mac/pause.hpp",
                        "hw/mac/internet_checksum.hpp", "hw/phy/negotiation.hpp"},
     "testbench/host": {"hw/base", "guest_stack/kernel/guest_abi.h"},
+    # A device that is a DMA engine on a link, and no more of a NIC than that.
+    "testbench/pcie_bench": {"hw/base", "hw/regs", "hw/dma", "hw/pcie"},
     "firmware": set(),
     "guest_stack/kernel": {"firmware"},
     "guest_stack/port": {"firmware", "guest_stack/kernel"},
