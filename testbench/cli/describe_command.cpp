@@ -190,6 +190,33 @@ void describe_link(const scenario::Link& link) {
     }
 }
 
+void describe_load(const scenario::Scenario& s) {
+    if (const auto* dma = std::get_if<pcie_bench::DmaLoad>(&*s.load)) {
+        static constexpr const char* kKinds[] = {"reads", "writes", "reads and writes at once",
+                                                 "writes, each read again"};
+        std::cout << fmt::format(
+            "\ndma: {} of {} bytes, at {} places of {} bytes, {} under way; {} after a warm-up of "
+            "{}\n",
+            kKinds[static_cast<int>(dma->kind)], dma->size_bytes,
+            dma->order == pcie_bench::DmaOrder::kRandom ? "random" : "sequential",
+            dma->window_bytes, dma->in_flight, dma->transfers, dma->warm_up);
+    } else {
+        const auto& discipline = std::get<pcie_bench::DisciplineLoad>(*s.load);
+        static constexpr const char* kDrivers[] = {"simple", "kernel", "dpdk"};
+        std::cout << fmt::format(
+            "\ndiscipline {}: frames of {} bytes, {}, rings of {}, a buffer of {} frames; {} after "
+            "a warm-up of {}\n",
+            kDrivers[static_cast<int>(discipline.discipline)], discipline.frame_bytes,
+            discipline.wire_mbps == 0 ? "a wire without limit"
+                                      : fmt::format("{} Mb/s", discipline.wire_mbps),
+            discipline.ring_descriptors, discipline.buffer_frames, discipline.frames,
+            discipline.warm_up);
+    }
+    for (const scenario::Param& param : s.load_params) {
+        std::cout << fmt::format("  {} = {}\n", param.name, to_string(param.value));
+    }
+}
+
 int describe_scenario(const ProgramPaths& paths, const std::string& name,
                       const std::vector<std::string>& sets) {
     const std::filesystem::path path = scenario_path(paths, name);
@@ -222,6 +249,7 @@ int describe_scenario(const ProgramPaths& paths, const std::string& name,
     for (const scenario::Generator& generator : s.generators) describe_generator(generator);
     for (const scenario::Link& link : s.links) describe_link(link);
     if (s.measure) describe_measure(s);
+    if (s.load) describe_load(s);
     static constexpr const char* kActions[] = {"the cable out", "the cable in", "other faults"};
     for (const scenario::Action& action : s.timeline) {
         std::cout << fmt::format("\nat {} us: {} of {}", action.at_ps / 1'000'000,

@@ -130,6 +130,10 @@ std::vector<std::string> ProgramKnowledge::metrics(const scenario::Scenario& sce
     for (const scenario::Generator& g : scenario.generators) shape.generators.push_back(g.name);
     shape.measures_tx = scenario.measure && scenario.measure->tx;
     shape.measures_rx = scenario.measure && scenario.measure->rx;
+    if (scenario.load) {
+        const bool dma = std::holds_alternative<pcie_bench::DmaLoad>(*scenario.load);
+        shape.load = dma ? "dma" : "discipline";
+    }
     shape.verifies = !scenario.verifications.empty();
     shape.statistics = statistics();
     return report::metric_names(shape);

@@ -18,6 +18,7 @@
 #include "testbench/cli/crash_note.hpp"
 #include "testbench/cli/guest_places.hpp"
 #include "testbench/cli/host_config.hpp"
+#include "testbench/cli/load_run.hpp"
 #include "testbench/cli/rate_run.hpp"
 #include "testbench/cli/run_evidence.hpp"
 #include "testbench/cli/stall_watch.hpp"
@@ -71,10 +72,12 @@ struct Simulation::System {
         for (const scenario::Host& host : scenario.hosts) add_host(host, paths);
         for (const scenario::Link& link : scenario.links) add_link(link);
         if (scenario.measure) add_measure(*scenario.measure);
+        if (scenario.load) add_load();
         for (const scenario::Action& action : scenario.timeline) add_action(action);
+        // Without a wire there is nothing to capture.
+        const Capture capture = scenario.links.empty() ? Capture::kNone : options.capture;
         evidence = std::make_unique<RunEvidence>(
-            hub, timeline,
-            EvidenceOptions{options.folder, options.capture, options.trace, options.hash});
+            hub, timeline, EvidenceOptions{options.folder, capture, options.trace, options.hash});
         connect_capture();
     }
     ~System() {
@@ -203,6 +206,12 @@ struct Simulation::System {
             });
     }
 
+    void add_load() {
+        load_timeline = std::make_unique<TimelineModule>("requester", TimelineModule::Pace::kAhead);
+        load = std::make_unique<LoadRun>(scenario, options.seed, *load_timeline,
+                                         EventPort(hub, hub.add_source("requester")));
+    }
+
     NicModule& nic_at(const scenario::LinkEnd& end) {
         for (Nic& nic : nics) {
             if (nic.host == end.host && nic.index == end.nic) return *nic.module;
@@ -254,6 +263,7 @@ struct Simulation::System {
         }
         for (const auto& host : hosts) host->start();
         for (const Generator& generator : generators) generator.traffic->start();
+        if (load) load->start();
     }
 
     void simulate(RunResult& result) {
@@ -261,7 +271,7 @@ struct Simulation::System {
         Picoseconds end_ps = kNever;
         while (!clock.stopped() && clock.now_ps() < end_ps) {
             if (any_panicked()) return;
-            if (end_ps == kNever && apps_done()) {
+            if (end_ps == kNever && apps_done() && (!load || load->finished())) {
                 end_ps = clock.now_ps() + scenario.drain_ps;
                 continue;
             }
@@ -283,10 +293,10 @@ struct Simulation::System {
         const bool deadlock = clock.next_event_time() == kNever;
         if (!deadlock && clock.now_ps() < scenario.timeout_ps) return true;
         result.verdict = deadlock ? Verdict::kBroken : Verdict::kFail;
-        result.failures.push_back(
-            fmt::format("{} after {} ms of simulated time; still running: {}",
-                        deadlock ? "nothing will ever happen again" : "the time is up",
-                        static_cast<double>(clock.now_ps()) / 1e9, running_apps()));
+        result.failures.push_back(fmt::format(
+            "{} after {} ms of simulated time; still running: {}",
+            deadlock ? "nothing will ever happen again" : "the time is up",
+            static_cast<double>(clock.now_ps()) / 1e9, load ? load->running() : running_apps()));
         return false;
     }
 
@@ -403,6 +413,10 @@ struct Simulation::System {
             const std::string wrong = rate_run->finish(result.metrics);
             if (!wrong.empty()) fail(result, Verdict::kFail, wrong);
         }
+        if (load) {
+            auto visitor = result.metrics.under("");
+            load->visit_metrics(visitor);
+        }
         result.simulated_ns = clock.now_ps() / 1000;
         result.kernel_events = timeline.agenda_activations();
         for (const Nic& nic : nics) result.kernel_events += nic.module->thread_resumptions();
@@ -451,6 +465,8 @@ struct Simulation::System {
     std::unique_ptr<RateRun> rate_run;
     wire::Link* outside = nullptr;  ///< The link with an end that no host of ours has.
     std::uint32_t outside_end = 0;
+    std::unique_ptr<TimelineModule> load_timeline;
+    std::unique_ptr<LoadRun> load;
     std::vector<std::unique_ptr<Task>> actions;
     std::unique_ptr<RunEvidence> evidence;
 };

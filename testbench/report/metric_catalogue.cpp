@@ -10,6 +10,12 @@ std::string replaced(std::string text, std::string_view placeholder, const std::
     return at == std::string::npos ? text : text.replace(at, placeholder.size(), value);
 }
 
+constexpr std::string_view kNic = "host.<h>.nic<i>.";
+
+bool starts_with(const std::string& text, std::string_view start) {
+    return text.compare(0, start.size(), start) == 0;
+}
+
 /// Lines an interrupt controller may have to count for: what it can give.
 constexpr std::uint32_t kLines = 64;
 
@@ -61,6 +67,25 @@ void add_guest(const RunShape& shape, const RunShape::Host& host, std::vector<st
     }
 }
 
+/// Whether a run has what does not vary.
+bool has_row(const RunShape& shape, const std::string& pattern) {
+    if (starts_with(pattern, "workload.")) return shape.verifies;
+    for (const char* load : {"dma.", "discipline."}) {
+        if (starts_with(pattern, load)) return shape.load + "." == load;
+    }
+    return true;
+}
+
+/// The device of a [dma] or [discipline] has a NIC's engine and link, which count as a NIC's.
+void add_requester(const RunShape& shape, std::vector<std::string>& names) {
+    if (shape.load.empty()) return;
+    for (const MetricDescription& row : metric_catalogue()) {
+        if (!starts_with(row.pattern, kNic)) continue;
+        const std::string name = row.pattern.substr(kNic.size());
+        if (starts_with(name, "dma.") || starts_with(name, "pcie.")) names.push_back(name);
+    }
+}
+
 }  // namespace
 
 std::vector<std::string> metric_names(const RunShape& shape) {
@@ -81,10 +106,11 @@ std::vector<std::string> metric_names(const RunShape& shape) {
                     expand(pattern, "<i>", numbers(host.nics), names);
                 }
             }
-        } else if (shape.verifies || row.pattern.compare(0, 9, "workload.") != 0) {
+        } else if (has_row(shape, row.pattern)) {
             names.push_back(row.pattern);
         }
     }
+    add_requester(shape, names);
     for (const RunShape::Host& host : shape.hosts) add_guest(shape, host, names);
     return names;
 }
@@ -95,7 +121,9 @@ std::string metric_catalogue_text(const std::vector<MetricDescription>& guest) {
         "number of a NIC, <k> an interrupt line, <l> a link, <g> a generator; then the unit, if a "
         "number alone "
         "does\n"
-        "not say it. Counters count from the start of the run.\n\n";
+        "not say it. Counters count from the start of the run. A run of a [dma] or [discipline] "
+        "has\n"
+        "what begins so, and the dma.* and pcie.* of a NIC without \"host.<h>.nic<i>.\".\n\n";
     const auto add = [&](const std::string& name, const MetricDescription& row) {
         text += fmt::format("{:<50} {:<6} {}\n", name, row.unit, row.description);
     };

@@ -12,6 +12,7 @@ namespace doorbell::report {
 struct MetricDescription {
     /// <h> a host, <i> a NIC's number, <k> an interrupt line, <l> a link, <g> a generator; nothing
     /// else varies.
+    /// "dma.", "discipline.", "wire." and "workload." begin what only some runs have.
     std::string pattern;
     std::string unit;
     std::string description;
@@ -34,6 +35,8 @@ struct RunShape {
     std::vector<std::string> generators;
     bool measures_tx = false;
     bool measures_rx = false;
+    /// A device instead of hosts: "dma", "discipline", or "".
+    std::string load;
     bool verifies = false;
     std::vector<std::string> statistics;  ///< Datasheet names.
 };

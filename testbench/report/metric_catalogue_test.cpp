@@ -44,6 +44,23 @@ TEST(MetricCatalogueTest, TheWorkloadIsMeasuredOnlyWhenSomethingIsVerified) {
     EXPECT_THAT(metric_names(shape), Contains("workload.identical"));
 }
 
+TEST(MetricCatalogueTest, ADeviceInsteadOfHostsHasItsOwnMetricsAndThoseOfALinkAndAnEngine) {
+    RunShape shape;
+    shape.load = "dma";
+    const auto names = metric_names(shape);
+    for (const char* name : {"dma.goodput_gbps", "dma.latency_ns.p999", "dma.tag_waits",
+                             "dma.failed.timeout", "pcie.upstream.tlps", "run.simulated_ns"}) {
+        EXPECT_THAT(names, Contains(name));
+    }
+    EXPECT_THAT(names, Not(Contains("discipline.gbps")));
+    shape.load = "discipline";
+    EXPECT_THAT(metric_names(shape), Contains("discipline.gbps"));
+    EXPECT_THAT(metric_names(shape), Contains("dma.tag_waits"));
+    EXPECT_THAT(metric_names(shape), Not(Contains("dma.goodput_gbps")));
+    EXPECT_THAT(metric_names(two_hosts()), Not(Contains("discipline.gbps")));
+    EXPECT_THAT(metric_names(two_hosts()), Not(Contains("dma.goodput_gbps")));
+}
+
 TEST(MetricCatalogueTest, NoNameStandsTwiceAndEachIsDescribed) {
     std::set<std::string> seen;
     for (const MetricDescription& row : metric_catalogue()) {

@@ -80,12 +80,20 @@ std::string headline(const json& result, const Painter& paint) {
 
 /// What a reader wants to know of every run, if the run has it.
 bool is_highlight(std::string_view name) {
-    static constexpr std::array<std::string_view, 9> kEnds = {
-        ".tcp.goodput_bps", ".tcp.retransmissions_segments",
-        ".tx.frames",       ".rx.frames",
-        ".rtt_p50_ns",      ".rtt_p99_ns",
-        ".irq.messages",    ".latency_p50_ns",
-        ".latency_p99_ns"};
+    static constexpr std::array<std::string_view, 14> kEnds = {"dma.goodput_gbps",
+                                                               "dma.latency_ns.p50",
+                                                               "dma.latency_ns.p95",
+                                                               "dma.latency_ns.p999",
+                                                               "discipline.gbps",
+                                                               ".tcp.goodput_bps",
+                                                               ".tcp.retransmissions_segments",
+                                                               ".tx.frames",
+                                                               ".rx.frames",
+                                                               ".rtt_p50_ns",
+                                                               ".rtt_p99_ns",
+                                                               ".irq.messages",
+                                                               ".latency_p50_ns",
+                                                               ".latency_p99_ns"};
     for (std::string_view end : kEnds) {
         if (ends_with(name, end)) return true;
     }

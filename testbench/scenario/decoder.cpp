@@ -10,6 +10,7 @@
 
 #include "testbench/scenario/decode_text.hpp"
 #include "testbench/scenario/host_decoder.hpp"
+#include "testbench/scenario/load_decoder.hpp"
 #include "testbench/scenario/table_reader.hpp"
 #include "testbench/scenario/traffic_decoder.hpp"
 #include "testbench/scenario/variables.hpp"
@@ -40,6 +41,7 @@ public:
         for (const ConfigNode* node : file.tables("generator")) {
             traffic.decode_generator(*node, scenario_);
         }
+        LoadDecoder(variables_, diagnostics_).decode(file, hosts, scenario_);
         for (const ConfigNode* node : file.tables("link")) decode_link(*node);
         refuse_loose_generators(file);
         traffic.decode_measure(file.table("measure"), scenario_);
@@ -94,12 +96,19 @@ private:
 
     /// A run in which nothing can happen, or of which nothing is asked, would count as a pass.
     void refuse_emptiness(const Position& at) {
-        if (scenario_.hosts.empty()) return;  // said already
         if (scenario_.expectations.empty() && scenario_.verifications.empty()) {
+            const char* help =
+                "an [[expect]], for instance metric = \"host.*.app.*.errors\" and "
+                "value = 0, or a [[verify]]";
             diagnostics_.add(at, "the scenario expects nothing",
                              "whatever its run did would be a pass",
-                             "an [[expect]], for instance metric = \"host.*.app.*.errors\" and "
-                             "value = 0, or a [[verify]]");
+                             scenario_.load ? "an [[expect]]" : help);
+        }
+        if (scenario_.load) return;
+        if (scenario_.hosts.empty()) {
+            diagnostics_.add(at, "the scenario has no host", "nothing could run",
+                             "a [[host]]; or, without a guest, a [dma] or a [discipline]");
+            return;
         }
         if (scenario_.links.empty()) {
             diagnostics_.add(
@@ -337,7 +346,7 @@ private:
         Expectation expectation;
         expectation.metric = metric_of(reader, "metric");
         expectation.op = reader.string("op");
-        expectation.times = reader.number("times");
+        expectation.times = times_of(reader);
         expectation.why = reader.string("why");
         if (reader.has("value") == reader.has("other")) {
             reader.error("metric", "an expectation needs either 'value' or 'other'");
@@ -395,6 +404,19 @@ private:
                                      value.type_name()),
                          "metrics count upwards from 0");
         }
+    }
+
+    double times_of(TableReader& reader) {
+        const ConfigNode* node = reader.any("times");
+        const auto* text = node == nullptr ? nullptr : node->as<std::string>();
+        if (text == nullptr) return reader.number("times");
+        const std::string expanded = variables_.expand(*text, node->at, diagnostics_);
+        double number = 1;
+        if (!parse_real(expanded, number)) {
+            diagnostics_.add(variables_.origin(*text, node->at),
+                             fmt::format("\"{}\" is no number", expanded));
+        }
+        return number;
     }
 
     std::string metric_of(TableReader& reader, std::string_view key) {

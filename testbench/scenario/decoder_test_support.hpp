@@ -33,6 +33,11 @@ public:
     std::function<std::vector<GuestMistake>(const Host&)> guest;
     [[nodiscard]] std::vector<std::string> metrics(const Scenario& scenario) const override {
         std::vector<std::string> names = {"workload.identical", "workload.bytes"};
+        if (scenario.load && std::holds_alternative<pcie_bench::DmaLoad>(*scenario.load)) {
+            names.insert(names.end(), {"dma.goodput_gbps", "dma.link_gbps"});
+        } else if (scenario.load) {
+            names.emplace_back("discipline.gbps");
+        }
         for (const Host& host : scenario.hosts) {
             names.push_back("host." + host.name + ".tcp.retransmissions_segments");
             for (std::size_t i = 0; i < host.nics.size(); i++) {

@@ -100,9 +100,14 @@ Host HostDecoder::decode(const ConfigNode& node, const std::vector<Host>& others
     return host;
 }
 
-void HostDecoder::decode_nics(TableReader& reader, Host& host) const {
+std::vector<Param> HostDecoder::common_params() const {
     std::vector<Param> common;
     decode_params(common_nic_, common);
+    return common;
+}
+
+void HostDecoder::decode_nics(TableReader& reader, Host& host) const {
+    const std::vector<Param> common = common_params();
     const auto parts = reader.tables("nic");
     if (parts.empty()) host.nics.push_back(common);
     for (const ConfigNode* part : parts) {

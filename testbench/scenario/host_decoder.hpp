@@ -27,6 +27,8 @@ public:
                 Diagnostics& diagnostics);
 
     [[nodiscard]] Host decode(const ConfigNode& node, const std::vector<Host>& others) const;
+    /// [nic] alone.
+    [[nodiscard]] std::vector<Param> common_params() const;
 
 private:
     /// Where what a guest may complain about was written.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hw/base/time.hpp"
+#include "testbench/pcie_bench/load.hpp"
 #include "testbench/scenario/config_node.hpp"
 #include "testbench/wire/link.hpp"
 #include "testbench/wire/traffic_generator.hpp"
@@ -128,6 +129,9 @@ struct Expectation {
     [[nodiscard]] std::string text() const;
 };
 
+/// What a device plays that a scenario has instead of hosts.
+using Load = std::variant<pcie_bench::DmaLoad, pcie_bench::DisciplineLoad>;
+
 struct Scenario {
     std::string name;
     std::string description;
@@ -137,6 +141,8 @@ struct Scenario {
     std::vector<Generator> generators;
     std::vector<Link> links;
     std::optional<Measure> measure;
+    std::optional<Load> load;
+    std::vector<Param> load_params;  ///< Of its link and DMA engine: [nic].
     std::vector<Verification> verifications;
     std::vector<Action> timeline;  ///< In the order of time.
     std::vector<Expectation> expectations;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "testbench/pcie_bench/load.hpp"
 #include "testbench/wire/traffic_generator.hpp"
 
 namespace doorbell::scenario {
@@ -47,13 +48,14 @@ const std::vector<SchemaSection>& schema_sections() {
          "something "
          "([[link]]), run something (a [[host.app]] that it waits for, or a [[timeline]]), and "
          "expect "
-         "something ([[expect]] or [[verify]]).",
+         "something ([[expect]] or [[verify]]). Instead of hosts and links it may have one device "
+         "that plays a load on its PCIe link: a [dma] or a [discipline].",
          false},
         {"scenario", "[scenario]", "What this is.", false},
         {"workload", "[workload]",
          "Variables of your own. ${workload.KEY} stands for one in the arguments of programs, in "
-         "settings, in [[verify]] and in the values of [[expect]]; --set workload.KEY=... changes "
-         "it. ${out} is the run's output folder, ${seed} its seed.",
+         "settings, in [dma] and [discipline], in [[verify]] and in the values of [[expect]]; "
+         "--set workload.KEY=... changes it. ${out} is the run's output folder, ${seed} its seed.",
          true},
         {"nic", "[nic]",
          "Parameters of every NIC by their dotted names; see `doorbell describe nic`. Unless "
@@ -88,6 +90,18 @@ const std::vector<SchemaSection>& schema_sections() {
          false},
         {"link.faults.backward", "[link.faults.backward]", "Only from the second end to the first.",
          false},
+        {"dma", "[dma]",
+         "A DMA engine on a PCIe link, and nothing else of a NIC: moves bytes from and to a window "
+         "of host memory, as pcie-bench does. [nic] has the parameters of its link and engine: "
+         "pcie.* and dma.*; posted writes become visible one by one unless "
+         "dma.coalesce_posted_writes says otherwise. A value may be a \"${workload.KEY}\".",
+         false},
+        {"discipline", "[discipline]",
+         "A NIC and its driver reduced to their descriptor traffic: tail writes, descriptor "
+         "fetches, data, write-backs, interrupts and reads of the head register, in both "
+         "directions at once over a wire that leads back. [nic] as for [dma]. A value may be a "
+         "\"${workload.KEY}\".",
+         false},
         {"verify", "[[verify]]",
          "Two files that must be equal after the run: makes the metric workload.identical.", false},
         {"measure", "[measure]",
@@ -113,10 +127,13 @@ const std::vector<SchemaKey>& schema_keys() {
         {"", "workload", T::kTable, 0, 0, "", "", "Variables."},
         {"", "nic", T::kTable, 0, 0, "", "", "Parameters of every NIC."},
         {"", "settings", T::kTable, 0, 0, "", "", "Settings of every guest."},
-        {"", "host", T::kTables, 0, 0, nullptr, "", "The computers."},
+        {"", "host", T::kTables, 0, 0, "", "", "The computers."},
         {"", "generator", T::kTables, 0, 0, "", "", "Traffic from no guest."},
         {"", "link", T::kTables, 0, 0, "", "", "The cables."},
         {"", "measure", T::kTable, 0, 0, "", "", "What bounds the frame rate of a NIC."},
+        {"", "dma", T::kTable, 0, 0, "", "", "Instead of hosts: transfers of a DMA engine."},
+        {"", "discipline", T::kTable, 0, 0, "", "",
+         "Instead of hosts: descriptor traffic of a NIC and its driver."},
         {"", "verify", T::kTables, 0, 0, "", "", "Files to compare."},
         {"", "timeline", T::kTables, 0, 0, "", "", "Events during the run."},
         {"", "expect", T::kTables, 0, 0, "", "", "Expectations."},
@@ -208,6 +225,43 @@ const std::vector<SchemaKey>& schema_keys() {
         {"link.faults", "forward", T::kTable, 0, 0, "", "", "One direction."},
         {"link.faults", "backward", T::kTable, 0, 0, "", "", "The other."},
 
+        {"dma", "kind", T::kString, 0, 0, nullptr, "read|write|both|write_read",
+         "both: a read and a write at once, to places of their own; write_read: a read behind a "
+         "write of the same bytes."},
+        {"dma", "size_bytes", T::kInteger, 1, pcie_bench::DmaLoad::kMaxSizeBytes, nullptr, "",
+         "Bytes of a transfer."},
+        {"dma", "window_bytes", T::kInteger, 1, pcie_bench::DmaLoad::kMaxWindowBytes, "8192", "",
+         "Host memory in which the transfers go to places of their size, none across a page of "
+         "4096 bytes unless it is larger."},
+        {"dma", "order", T::kString, 0, 0, "random", "random|sequential",
+         "Of the places in the window."},
+        {"dma", "align_bytes", T::kInteger, 1, 4096, "64", "",
+         "Places begin at multiples of this power of two."},
+        {"dma", "in_flight", T::kInteger, 1, pcie_bench::DmaLoad::kMaxInFlight, "128", "",
+         "Transfers under way. 1 measures the latency of an idle link; bandwidth takes as many as "
+         "cover the latency, and for reads as many tags (dma.read_tags)."},
+        {"dma", "warm_up", T::kInteger, 0, kMillion, "2000", "",
+         "Transfers before those that are measured."},
+        {"dma", "transfers", T::kInteger, 1, 100 * kMillion, "100000", "",
+         "Transfers that are measured."},
+
+        {"discipline", "driver", T::kString, 0, 0, nullptr, "simple|kernel|dpdk",
+         "simple: one of everything for each packet; kernel: an 82599 below a kernel's driver; "
+         "dpdk: below one that polls."},
+        {"discipline", "frame_bytes", T::kInteger, 64, 2048, nullptr, "",
+         "FCS included; PCIe moves 4 less."},
+        {"discipline", "wire_mbps", T::kInteger, 0, 400'000, "0", "",
+         "Rate of the Ethernet that the frames cross; 0: it bounds nothing."},
+        {"discipline", "ring_descriptors", T::kInteger, 64, 4096, "640", "",
+         "Length of each ring, a multiple of 8. One of 160 holds whole batches of every kind."},
+        {"discipline", "buffer_frames", T::kInteger, 1, 4096, "256", "",
+         "Frames between the read of their data and its place in host memory: too few, and latency "
+         "bounds."},
+        {"discipline", "warm_up_frames", T::kInteger, 0, kMillion, "5000", "",
+         "Frames before those that are measured."},
+        {"discipline", "frames", T::kInteger, 1, 100 * kMillion, "100000", "",
+         "Frames of each direction that are measured."},
+
         {"verify", "input", T::kString, 0, 0, nullptr, "",
          "A path, or \"generate:BYTES\" for reproducible bytes."},
         {"verify", "output", T::kString, 0, 0, nullptr, "", "A path, often in ${out}."},
@@ -242,7 +296,8 @@ const std::vector<SchemaKey>& schema_keys() {
         {"expect", "value", T::kAny, 0, 0, "", "",
          "With a number, or a \"${workload.KEY}\"; bound_by is a word."},
         {"expect", "other", T::kString, 0, 0, "", "", "Or with another metric."},
-        {"expect", "times", T::kNumber, 0, 0, "1", "", "Multiplies the other metric."},
+        {"expect", "times", T::kNumber, 0, 0, "1", "",
+         "Multiplies the other metric; or a \"${workload.KEY}\"."},
         {"expect", "why", T::kString, 0, 0, "", "", "Said when it does not hold."},
     };
     return keys;
