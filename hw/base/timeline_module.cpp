@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "hw/base/tournament.hpp"
+
 namespace doorbell {
 
 /// The one process. It exists as long as a timeline does.
@@ -25,20 +27,21 @@ public:
         return agenda;
     }
 
-    void join(TimelineModule& member) { members_.push_back(&member); }
+    void join(TimelineModule& member) {
+        members_.push_back(&member);
+        count();
+    }
     void leave(TimelineModule& member) {
         members_.erase(std::remove(members_.begin(), members_.end(), &member), members_.end());
+        count();
     }
 
-    /// Something of `member` is due at `due_ps` that was not before.
-    void wants(const TimelineModule& member, Picoseconds due_ps) {
-        if (!running_) return arm(due_ps);
-        if (&member != ahead_ && due_ps < bound_ps_) bound_ps_ = due_ps;
-    }
-    void arm(Picoseconds due_ps) {
-        if (due_ps >= armed_for_ps_) return;
-        armed_for_ps_ = due_ps;
-        wake_.notify(sc_core::sc_time::from_value(due_ps - kernel_time_.value()));
+    /// The first task of `member` is another, or at another time. Of who is running it is known
+    /// when it has come back.
+    void changed(const TimelineModule& member) {
+        if (member.number_ == running_) return;
+        due_.set(member.number_, member.queue_.next_due_ps());
+        if (!active_) arm(due_.next_due_ps());
     }
 
     [[nodiscard]] std::uint64_t activations() const { return activations_; }
@@ -48,82 +51,87 @@ public:
 
 private:
     void run();
-    void run_due(TimelineModule& member, Picoseconds now_ps);
+    void run_member(std::size_t number, Picoseconds due_ps, Picoseconds limit_ps);
     void run_ahead();
+    void count();
+    void arm(Picoseconds due_ps);
     [[nodiscard]] Picoseconds kernel_limit_ps() const;
 
     const sc_core::sc_time& kernel_time_ = sc_core::sc_get_curr_simcontext()->time_stamp();
     std::vector<TimelineModule*> members_;
+    Tournament due_;  ///< Who is running takes no part.
     sc_core::sc_event wake_;
     Picoseconds armed_for_ps_ = kNever;
     Picoseconds ahead_ps_ = 0;
-    const TimelineModule* ahead_ = nullptr;  ///< Who runs ahead, up to the time when
-    Picoseconds bound_ps_ = 0;               ///< somebody else has something to do.
-    bool running_ = false;
+    std::size_t running_ = Tournament::kNobody;
+    bool active_ = false;
     std::uint64_t activations_ = 0;
 };
 
 Picoseconds TimelineModule::Agenda::horizon_ps = 0;
 
+void TimelineModule::Agenda::count() {
+    due_.resize(members_.size());
+    for (std::size_t i = 0; i < members_.size(); i++) {
+        members_[i]->number_ = i;
+        due_.set(i, members_[i]->queue_.next_due_ps());
+    }
+}
+
+void TimelineModule::Agenda::arm(Picoseconds due_ps) {
+    if (due_ps >= armed_for_ps_) return;
+    armed_for_ps_ = due_ps;
+    wake_.notify(sc_core::sc_time::from_value(due_ps - kernel_time_.value()));
+}
+
 void TimelineModule::Agenda::run() {
     activations_++;
     armed_for_ps_ = kNever;
-    running_ = true;
+    active_ = true;
     const Picoseconds now_ps = kernel_time_.value();
-    for (bool again = true; again;) {
-        again = false;
-        for (TimelineModule* member : members_) {
-            if (member->queue_.next_due_ps() > now_ps) continue;
-            run_due(*member, now_ps);
-            again = true;  // It may have given the ones before it something to do.
-        }
+    // Round after round, since one may give those before it something to do.
+    for (std::size_t next = 0; due_.next_due_ps() <= now_ps;) {
+        const std::size_t number = due_.first_due(next, now_ps);
+        next = number == Tournament::kNobody ? 0 : number + 1;
+        if (next > 0) run_member(number, now_ps, 0);
     }
     run_ahead();
-    running_ = false;
-    Picoseconds next_ps = kNever;
-    for (const TimelineModule* member : members_) {
-        next_ps = std::min(next_ps, member->queue_.next_due_ps());
-    }
-    arm(next_ps);
+    active_ = false;
+    arm(due_.next_due_ps());
 }
 
-void TimelineModule::Agenda::run_due(TimelineModule& member, Picoseconds now_ps) {
+/// Tasks of one member: all that are due at `due_ps`, and later ones, before `limit_ps`, for as
+/// long as nobody else has anything to do before them.
+void TimelineModule::Agenda::run_member(std::size_t number, Picoseconds due_ps,
+                                        Picoseconds limit_ps) {
+    TimelineModule& member = *members_[number];
     if (member.last_activation_ != activations_) {
         member.last_activation_ = activations_;
         member.activations_++;
     }
-    while (member.queue_.run_one(now_ps)) {
-    }
+    const Picoseconds start_ps = kernel_time_.value();
+    running_ = number;
+    due_.set(number, kNever);
+    do {
+        ahead_ps_ = due_ps - start_ps;
+        while (member.queue_.run_one(due_ps)) {
+        }
+        due_ps = member.queue_.next_due_ps();
+    } while (due_ps < limit_ps && due_ps < due_.next_due_ps());
+    running_ = Tournament::kNobody;
+    ahead_ps_ = 0;
+    due_.set(number, due_ps);
 }
 
 /// Tasks of devices, as long as they are the next thing to happen in the whole simulation.
 void TimelineModule::Agenda::run_ahead() {
     const Picoseconds limit_ps = kernel_limit_ps();
-    const Picoseconds start_ps = kernel_time_.value();
-    for (;;) {
-        Picoseconds due_ps = limit_ps;
-        bound_ps_ = limit_ps;
-        TimelineModule* next = nullptr;
-        for (TimelineModule* member : members_) {
-            const Picoseconds other_ps = member->queue_.next_due_ps();
-            if (other_ps < due_ps) {
-                bound_ps_ = due_ps;
-                due_ps = other_ps;
-                next = member;
-            } else {
-                bound_ps_ = std::min(bound_ps_, other_ps);
-            }
-        }
-        if (next == nullptr || next->pace_ != Pace::kAhead) break;
-        ahead_ = next;
-        do {
-            ahead_ps_ = due_ps - start_ps;
-            run_due(*next, due_ps);
-            due_ps = next->queue_.next_due_ps();
-        } while (due_ps < bound_ps_);
+    while (due_.next_due_ps() < limit_ps) {
+        const Picoseconds due_ps = due_.next_due_ps();
+        const std::size_t number = due_.first_due(0, due_ps);
+        if (members_[number]->pace_ != Pace::kAhead) return;
+        run_member(number, due_ps, limit_ps);
     }
-    ahead_ = nullptr;
-    ahead_ps_ = 0;
 }
 
 /// Before what the kernel has to do next. Tasks that run ahead give it nothing more to do.
@@ -150,13 +158,14 @@ TimelineModule::~TimelineModule() {
 void TimelineModule::schedule(Task& task, Picoseconds due_ps) {
     assert(due_ps >= now_ps() && "the past cannot be changed");
     queue_.push(task, due_ps);
-    agenda_->wants(*this, due_ps);
+    agenda_->changed(*this);
 }
 
 // A cancelled head leaves the kernel's event where it is: one activation that finds nothing due is
 // cheaper than moving the event each time.
 void TimelineModule::cancel(Task& task) {
     queue_.remove(task);
+    agenda_->changed(*this);
 }
 
 std::uint64_t TimelineModule::agenda_activations() const {

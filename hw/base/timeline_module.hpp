@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <systemc>
@@ -53,6 +54,7 @@ private:
     const sc_core::sc_time& kernel_time_ = sc_core::sc_get_curr_simcontext()->time_stamp();
     const Pace pace_;
     TaskQueue queue_;
+    std::size_t number_ = 0;  ///< At the agenda.
     std::uint64_t activations_ = 0;
     std::uint64_t last_activation_ = 0;  ///< The agenda's number of the last one counted.
 };
