@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "testbench/host/elf_strings.hpp"
+#include "testbench/host/shared_code.hpp"
 
 namespace doorbell {
 
@@ -129,7 +130,12 @@ std::string GuestImage::open_copies(const GuestImageParams& params, const std::s
     error = write_file(copy, image.bytes());
     if (!error.empty()) return error;
     handle_ = dlopen(copy.c_str(), RTLD_NOW | RTLD_LOCAL);
-    return handle_ != nullptr ? std::string() : dl_error();
+    if (handle_ == nullptr) return dl_error();
+    error = share_code(params.path, copy);
+    if (error.empty() && needs_lwip) {
+        error = share_code(kLwipName + params.lwip_path, directory + "/" + lwip_name);
+    }
+    return error;
 }
 
 std::string GuestImage::resolve() {

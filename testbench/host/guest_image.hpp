@@ -17,7 +17,8 @@ struct GuestImageParams {
 /// globals. Both files are copied byte by byte into a directory of their own; the copies of
 /// liblwip.so.0 get a name that no other copy has (in DT_SONAME, and in DT_NEEDED of the image),
 /// since the dynamic linker would take a library of a known name for the one it has. The directory
-/// is removed as soon as everything is mapped.
+/// is removed as soon as everything is mapped. What is never written is shared again
+/// (`share_code`).
 ///
 /// An image stays loaded until the process ends: coroutines may still stand in its code, leak
 /// checkers want its globals, and one process is one run.

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "testbench/host/elf_strings.hpp"
@@ -91,6 +93,50 @@ TEST(GuestImage, CopiesOfAnImageShareNothing) {
     ASSERT_EQ(a.error(), "");
     ASSERT_EQ(b.error(), "");
     EXPECT_NE(reinterpret_cast<void*>(a.start), reinterpret_cast<void*>(b.start));
+}
+
+/// The file behind an address: its number in /proc/self/maps; "0" is memory without a file.
+std::string file_behind(const void* address) {
+    std::ifstream maps("/proc/self/maps");
+    const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+    for (std::string line; std::getline(maps, line);) {
+        std::istringstream fields(line);
+        std::string range, access, offset, device, inode;
+        fields >> range >> access >> offset >> device >> inode;
+        std::size_t dash = 0;
+        const std::uintptr_t start = std::stoull(range, &dash, 16);
+        if (wanted >= start && wanted < std::stoull(range.substr(dash + 1), nullptr, 16)) {
+            return device + ":" + inode;
+        }
+    }
+    return "nowhere";
+}
+
+// 64 hosts that each bring their own pages of code do not fit the caches.
+TEST(GuestImage, CopiesOfAnImageHaveTheirCodeFromOneFile) {
+    const GuestImage a({TEST_GUEST_LWIP, ""});
+    const GuestImage b({TEST_GUEST_LWIP, ""});
+    ASSERT_EQ(b.error(), "");
+    ASSERT_NE(a.symbol("tcp_input"), b.symbol("tcp_input"));
+    EXPECT_EQ(file_behind(a.symbol("tcp_input")), file_behind(b.symbol("tcp_input")));
+    EXPECT_EQ(file_behind(a.symbol("guest_start")), file_behind(b.symbol("guest_start")));
+    EXPECT_NE(file_behind(a.symbol("guest_start")), file_behind(a.symbol("tcp_input")));
+    EXPECT_EQ(std::memcmp(a.symbol("tcp_input"), b.symbol("tcp_input"), 64), 0);
+}
+
+TEST(GuestImage, AnotherImageSharesNoCodeWithTheFirst) {
+    const GuestImage a({TEST_GUEST_LWIP, ""});
+    const GuestImage b({TEST_GUEST, ""});
+    ASSERT_EQ(b.error(), "");
+    EXPECT_NE(file_behind(a.symbol("guest_start")), file_behind(b.symbol("guest_start")));
+}
+
+TEST(GuestImage, WithPrivateCodeInTheEnvironmentEveryCopyHasItsOwn) {
+    setenv("DOORBELL_PRIVATE_CODE", "1", 1);
+    const GuestImage a({TEST_GUEST, ""});
+    const GuestImage b({TEST_GUEST, ""});
+    ASSERT_EQ(b.error(), "");
+    EXPECT_NE(file_behind(a.symbol("guest_start")), file_behind(b.symbol("guest_start")));
 }
 
 TEST(GuestImage, NothingIsLeftInTheTemporaryDirectory) {
