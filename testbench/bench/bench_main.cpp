@@ -1,13 +1,8 @@
-// doorbell bench: what a frame costs the host, with the yardstick in the same run.
-//
-//   ideal   two bare lwIP stacks over an ideal link: no NIC, no driver, no kernel, no wire rate
-//   timed   the same, but frames are serialised at 1 Gb/s, as on the wire of the full path
-//   full    the whole way of a packet: guest kernel, driver, NIC, timed PCIe, timed wire
-//   file    the same with what `tcp_file` does besides: a generated file, written out again
+// doorbell bench: what a frame costs the host. Every figure is measured beside the ones it is
+// compared with, in one run, since machines differ and are shared; what counts are the ratios.
 //
 // SystemC elaborates once per process, so every sample is a process of its own that reports as
-// JSON. The two kinds alternate where Google Benchmark lets them (random interleaving), because
-// these figures are only comparable when measured side by side. Time shown: CPU time per frame.
+// JSON. The rows alternate (random interleaving). Time shown: CPU time per frame, the median.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
@@ -15,20 +10,37 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
 
 using nlohmann::json;
+namespace fs = std::filesystem;
 
-std::filesystem::path here() {
-    return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+fs::path here() {
+    return fs::read_symlink("/proc/self/exe").parent_path();
 }
 
-/// Runs a command and parses what it prints; a failure ends the benchmark with its output.
+/// A folder of this process that goes away with it.
+const fs::path& scratch() {
+    static const struct Folder {
+        fs::path path = fs::temp_directory_path() / ("doorbell-bench-" + std::to_string(getpid()));
+        Folder() { fs::create_directories(path); }
+        ~Folder() {
+            std::error_code ignored;
+            fs::remove_all(path, ignored);
+        }
+    } folder;
+    return folder.path;
+}
+
+/// Runs a command and parses what it prints; a failure ends the row with its output.
 json run_json(benchmark::State& state, const std::string& command) {
     std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
     std::string text;
@@ -49,52 +61,121 @@ void report(benchmark::State& state, double cpu_ns, double frames, double events
     state.counters["sim_s/cpu_s"] = sim_ns / cpu_ns;
 }
 
-constexpr const char* kBytes = "100000000";
-
-void yardstick(benchmark::State& state, const std::string& rate) {
+/// A program of ours that measures itself.
+void program(benchmark::State& state, const std::string& arguments) {
     for ([[maybe_unused]] auto _ : state) {
-        const json r =
-            run_json(state, (here() / "doorbell-bench-ideal").string() + " " + kBytes + rate);
+        const json r = run_json(state, (here() / arguments).string());
         if (!r.is_object()) return;
         report(state, r["host_cpu_ns"], r["frames"], r["kernel_events"], r["simulated_ns"]);
     }
 }
 
-void ideal(benchmark::State& state) {
-    yardstick(state, "");
-}
-void timed(benchmark::State& state) {
-    yardstick(state, " 1000");
+double frames_sent(const json& metrics) {
+    constexpr std::string_view kFrames = ".tx.frames";
+    double frames = 0;
+    for (const auto& [name, value] : metrics.items()) {
+        const bool counts =
+            name.size() > kFrames.size() &&
+            name.compare(name.size() - kFrames.size(), kFrames.size(), kFrames) == 0;
+        if (counts && name.find(".nic") != std::string::npos) frames += value.get<double>();
+    }
+    return frames;
 }
 
-void whole_path(benchmark::State& state, const std::string& scenario) {
-    const std::string out =
-        (std::filesystem::temp_directory_path() / ("doorbell-bench-" + std::to_string(getpid())))
-            .string();
+void scenario(benchmark::State& state, const std::string& arguments) {
+    const std::string out = (scratch() / "out").string();
     for ([[maybe_unused]] auto _ : state) {
-        const json r = run_json(state, (here() / "doorbell").string() + " run " + scenario +
-                                           " --capture none --format json --quiet"
-                                           " --set workload.bytes=" +
-                                           kBytes + " --out " + out);
-        std::filesystem::remove_all(out);
+        const json r = run_json(state, (here() / "doorbell").string() + " run " + arguments +
+                                           " --capture none --format json --quiet --out " + out);
+        fs::remove_all(out);
         if (!r.is_object()) return;
-        if (r["verdict"] != "pass") state.SkipWithError((scenario + " did not pass").c_str());
-        double frames = 0;
-        for (const auto& [name, value] : r["metrics"].items()) {
-            if (name.size() > 10 && name.find(".nic") != std::string::npos &&
-                name.compare(name.size() - 10, 10, ".tx.frames") == 0) {
-                frames += value.get<double>();
-            }
-        }
-        report(state, r["host_cpu_ns"], frames, r["kernel_events"], r["simulated_ns"]);
+        if (r["verdict"] != "pass") state.SkipWithError((arguments + " did not pass").c_str());
+        report(state, r["host_cpu_ns"], frames_sent(r["metrics"]), r["kernel_events"],
+               r["simulated_ns"]);
     }
 }
 
-void full(benchmark::State& state) {
-    whole_path(state, (here() / "full_path.toml").string());
+/// A scenario of so many pairs of hosts, each with a link of its own.
+std::string pairs(const std::string& kind, int count, const std::string& sender,
+                  const std::string& receiver) {
+    const fs::path file = scratch() / (kind + std::to_string(count) + ".toml");
+    std::ofstream text(file);
+    text << "[scenario]\nname = \"pairs\"\ntimeout_ms = 120_000\n"
+            "description = \"Pairs of hosts beside each other.\"\n"
+            "[nic]\nphy.autonegotiation_ms = 1\n[settings]\ndriver.itr = 488\n";
+    for (int pair = 0; pair < count; pair++) {
+        const std::string number = std::to_string(pair), net = "10.0." + number + ".";
+        const auto host = [&](const std::string& name, const std::string& address,
+                              std::string command) {
+            const std::size_t at = command.find("PEER");
+            if (at != std::string::npos) command.replace(at, 4, net + "2");
+            text << "[[host]]\nname = \"" << name << number
+                 << "\"\n[[host.interface]]\naddress = \"" << net << address
+                 << "/24\"\n[[host.app]]\nrun = \"" << command << "\"\n";
+        };
+        host("a", "1", sender);
+        host("b", "2", receiver);
+        text << "[[link]]\nends = [\"a" << number << ".nic0\", \"b" << number << ".nic0\"]\n";
+    }
+    text << "[[expect]]\nmetric = \"host.*.nic0.drops.*\"\nvalue = 0\n";
+    return file.string();
 }
-void file(benchmark::State& state) {
-    whole_path(state, "tcp_file");
+
+struct Row {
+    std::string name;
+    void (*run)(benchmark::State&, const std::string&);
+    std::string argument;
+    std::string what;    ///< Empty: said with the row before.
+    std::string beside;  ///< The row it grows from.
+};
+
+std::vector<Row> rows() {
+    const std::string bulk = (here() / "full_path.toml").string();
+    const std::string small = (here() / "small_frames.toml").string();
+    std::vector<Row> all = {
+        {"floor", program, "doorbell-bench-floor 2000000",
+         "a frame copied twice, each time in a timed event of the SystemC kernel", ""},
+        {"ideal", program, "doorbell-bench-ideal 100000000",
+         "two bare lwIP stacks over an ideal link: no NIC, driver, kernel or wire", ""},
+        {"timed", program, "doorbell-bench-ideal 100000000 1000",
+         "the same, with frames serialised at 1 Gb/s as on the wire of the full path", ""},
+        {"full", scenario, bulk + " --set workload.bytes=100000000",
+         "guest kernel, driver, NIC, timed PCIe, timed wire: the whole way of a packet", ""},
+        {"file", scenario, "tcp_file --set workload.bytes=100000000",
+         "full, and a generated file that is written out again (tcp_file)", ""},
+        {"both", scenario,
+         "tcp_bidirectional --set workload.from_a_bytes=50000000 "
+         "--set workload.from_b_bytes=50000001",
+         "files in both directions of one connection (tcp_bidirectional)", ""},
+        {"small", scenario, small + " --set workload.frames=500000",
+         "frames of 64 bytes at line rate, from one driver to another, past TCP/IP", ""},
+    };
+    const auto grow = [&all](const std::string& name, auto run, const std::vector<int>& sizes,
+                             const std::string& what, auto argument) {
+        const std::string first = name + "/" + std::to_string(sizes.front());
+        for (const int size : sizes) {
+            all.push_back({name + "/" + std::to_string(size), run, argument(size),
+                           size == sizes.front() ? what : "", first});
+        }
+    };
+    const std::vector<int> hosts = {1, 2, 4, 8, 16, 32};
+    grow("pairs", scenario, hosts, "small, in that many pairs of hosts at once", [](int count) {
+        return pairs("small", count, "packet_generator --count 20000 --size 60",
+                     "packet_sink --count 20000 --idle-ms 10");
+    });
+    grow("tcp_pairs", scenario, hosts, "full, in that many pairs of hosts at once", [](int count) {
+        return pairs("tcp", count,
+                     "tcp_send --to PEER --port 5001 --file /dev/zero --bytes 4000000",
+                     "tcp_receive --port 5001 --file discard:");
+    });
+    const std::vector<int> pending = {10, 100, 1'000, 10'000, 100'000};
+    grow("events", program, pending, "floor, with that many other events of the kernel pending",
+         [](int count) { return "doorbell-bench-floor 1000000 " + std::to_string(count); });
+    grow("tasks", program, pending, "the same with tasks of a timeline instead of events",
+         [](int count) {
+             return "doorbell-bench-floor 1000000 " + std::to_string(count) + " timeline";
+         });
+    return all;
 }
 
 double spread(const std::vector<double>& samples) {
@@ -102,23 +183,66 @@ double spread(const std::vector<double>& samples) {
     return *high - *low;
 }
 
-struct Row {
-    const char* name;
-    void (*run)(benchmark::State&);
-    const char* what;
+/// One line a row, with how it compares to floor, yardstick and what it grows from.
+class RatioTable final : public benchmark::BenchmarkReporter {
+public:
+    explicit RatioTable(const std::vector<Row>& rows) : rows_(rows) {}
+
+    bool ReportContext(const Context&) override { return true; }
+    void ReportRuns(const std::vector<Run>& runs) override {
+        for (const Run& run : runs) {
+            if (run.error_occurred) {
+                failed_ = true;
+                std::fprintf(stderr, "%s: %s\n", run.run_name.function_name.c_str(),
+                             run.error_message.c_str());
+            }
+            Figures& figures = measured_[run.run_name.function_name];
+            if (run.aggregate_name == "spread") figures.spread_ns = run.GetAdjustedRealTime();
+            if (run.aggregate_name != "median") continue;
+            figures.ns = run.GetAdjustedRealTime();
+            figures.events = run.counters.at("events/frame");
+            figures.pace = run.counters.at("sim_s/cpu_s");
+        }
+    }
+    void Finalize() override {
+        std::printf("%-16s %9s %8s %8s %8s %8s %8s %8s\n", "", "ns/frame", "spread", "events",
+                    "sim/CPU", "x floor", "x ideal", "x first");
+        for (const Row& row : rows_) {
+            const auto found = measured_.find(row.name);
+            if (found == measured_.end() || found->second.ns == 0) continue;
+            const Figures& figures = found->second;
+            std::printf("%-16s %9.0f %8.0f %8.2f %8.2f %8s %8s %8s\n", row.name.c_str(), figures.ns,
+                        figures.spread_ns, figures.events, figures.pace,
+                        ratio(figures, "floor").c_str(), ratio(figures, "ideal").c_str(),
+                        ratio(figures, row.beside).c_str());
+        }
+    }
+    [[nodiscard]] bool failed() const { return failed_; }
+
+private:
+    struct Figures {
+        double ns = 0, spread_ns = 0, events = 0, pace = 0;
+    };
+
+    [[nodiscard]] std::string ratio(const Figures& figures, const std::string& to) const {
+        const auto found = measured_.find(to);
+        if (found == measured_.end() || found->second.ns == 0) return "";
+        std::array<char, 32> text{};
+        std::snprintf(text.data(), text.size(), "%.2f", figures.ns / found->second.ns);
+        return text.data();
+    }
+
+    const std::vector<Row>& rows_;
+    std::map<std::string, Figures> measured_;
+    bool failed_ = false;
 };
 
-constexpr Row kRows[] = {
-    {"ideal", ideal, "two bare lwIP stacks over an ideal link: the yardstick"},
-    {"timed", timed, "the same, with frames serialised at 1 Gb/s as on the wire of the full path"},
-    {"full", full, "guest kernel, driver, NIC, timed PCIe, timed wire: the whole way of a packet"},
-    {"file", file, "full, and a generated file that is written out again (tcp_file)"},
-};
-
-void configure(benchmark::internal::Benchmark* b) {
-    b->UseManualTime()->Iterations(1)->Repetitions(5)->Unit(benchmark::kNanosecond);
-    b->ComputeStatistics("spread", spread)->ReportAggregatesOnly(true);
-}
+constexpr const char* kColumns =
+    "  ns/frame  CPU time of the host, median of 5 runs; compare within one run only\n"
+    "  spread    the slowest of the 5 less the fastest\n"
+    "  events    activations of the SystemC kernel per frame\n"
+    "  sim/CPU   simulated seconds per second of CPU time\n"
+    "  x ...     ns/frame against another row: first is the smallest of its kind\n";
 
 }  // namespace
 
@@ -129,15 +253,21 @@ int main(int argc, char** argv) {
     int count = static_cast<int>(arguments.size());
     benchmark::Initialize(&count, arguments.data());
     if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
-    // Beside the table, which may be JSON.
-    std::fputs(
-        "Time is CPU time of the host per frame, over 5 runs each. Compare within one run.\n",
-        stderr);
-    for (const Row& row : kRows) {
-        configure(benchmark::RegisterBenchmark(row.name, row.run));
-        std::fprintf(stderr, "  %-6s %s\n", row.name, row.what);
+    const std::vector<Row> all = rows();
+    for (const Row& row : all) {
+        benchmark::RegisterBenchmark(row.name.c_str(), row.run, row.argument)
+            ->UseManualTime()
+            ->Iterations(1)
+            ->Repetitions(5)
+            ->Unit(benchmark::kNanosecond)
+            ->ComputeStatistics("spread", spread)
+            ->ReportAggregatesOnly(true);
+        // Beside the table, which may go to a file.
+        if (!row.what.empty())
+            std::fprintf(stderr, "  %-16s %s\n", row.name.c_str(), row.what.c_str());
     }
-    std::fputs("  spread the slowest run less the fastest\n", stderr);
-    benchmark::RunSpecifiedBenchmarks();
-    return 0;
+    std::fputs(kColumns, stderr);
+    RatioTable table(all);
+    benchmark::RunSpecifiedBenchmarks(&table);
+    return table.failed() ? 1 : 0;
 }
