@@ -225,7 +225,7 @@ TEST(PcieBench, ReadsOf64BytesFallFrom26Point6To9Point8GigabitsBeyondAWindowOf25
     EXPECT_NEAR(small, 26.6, 2.66);
     EXPECT_NEAR(window_gbps(with_iommu(), true, 64, 64 * kMiB), 9.8, 0.98);
     // The knee: 64 entries of 4 KiB. Without an IOMMU the window makes no difference.
-    for (const std::uint64_t kib : {16, 64, 128, 256}) {
+    for (const std::uint64_t kib : {16u, 64u, 128u, 256u}) {
         EXPECT_NEAR(window_gbps(with_iommu(), true, 64, kib * kKiB), small, small * 0.03) << kib;
     }
     EXPECT_LT(window_gbps(with_iommu(), true, 64, 512 * kKiB), small * 0.85);
@@ -285,6 +285,36 @@ TEST(PcieBench, NonPostedCreditsBoundReadsToAsManyInARoundTrip) {
     const double usable = 8 * 8 * 128.0 / 130.0 * (1 - 8.0 / 203 - 8.0 / 203 - 4.0 / 1538);
     const double expected = 2 * 512 * 8 / (24 * 8 / usable + 200 + 300);
     EXPECT_NEAR(window_gbps(params, true, 512, 4 * kKiB), expected, expected * 0.02);
+}
+
+// --- what it costs ------------------------------------------------------------------------------
+
+// 4 KiB are 32 TLPs of 128 bytes, with credits and a page to walk for.
+TEST(PcieBench, NoTlpHasATaskOfItsOwn) {
+    PcieLinkParams params = with_iommu();
+    params.max_payload_bytes = 128;
+    params.posted_header_credits = params.nonposted_header_credits = 8;
+    const auto tasks = [&](bool read, bool task_per_request) {
+        Device device(params);
+        DmaParams engine_params = Device::engine_params(32);
+        engine_params.task_per_request = task_per_request;
+        DmaEngine engine(engine_params, device.timeline, device.host, device.link, device.state,
+                         {});
+        DmaRequest request;
+        request.address = kBuffer;
+        request.size_bytes = 4096;
+        if (read) {
+            engine.read(request, device.bytes.data(), device);
+        } else {
+            engine.write(request, device.bytes.data(), device);
+        }
+        std::uint32_t count = 1;
+        while (!device.timeline.settle(1)) count++;
+        return count;
+    };
+    EXPECT_EQ(tasks(false, false), 1u);
+    EXPECT_EQ(tasks(true, false), 1u);
+    EXPECT_EQ(tasks(true, true), 8u) << "one for each 512 bytes";
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ struct Machine {
         reference.dllp_share = std::round(kDllpShare * 1e6) / 1e6;
     }
     void sizes(std::uint32_t mps, std::uint32_t mrrs, std::uint32_t rcb) {
-        model.max_payload_bytes = reference.max_payload = mps;
+        model.max_payload_bytes = reference.max_payload = reference.completion_payload = mps;
         model.max_read_request_bytes = reference.max_read_request = mrrs;
         model.read_completion_boundary_bytes = reference.completion_boundary = rcb;
     }
@@ -97,7 +97,8 @@ std::vector<double> play_reference(const Machine& machine, const std::vector<Tra
 // --- without contention -------------------------------------------------------------------------
 
 /// Transfers that leave each other alone: each starts long after the one before.
-std::vector<Transfer> lonely(std::uint32_t count, std::uint64_t window, std::uint64_t seed) {
+std::vector<Transfer> lonely(std::uint32_t count, std::uint64_t window, std::uint64_t seed,
+                             std::uint64_t base = 0x100000000) {
     Prng prng(seed);
     std::vector<Transfer> transfers;
     for (std::uint32_t i = 0; i < count; i++) {
@@ -105,7 +106,7 @@ std::vector<Transfer> lonely(std::uint32_t count, std::uint64_t window, std::uin
         transfer.start_ps = i * microseconds(100);
         transfer.read = prng.below(2) == 0;
         transfer.size_bytes = static_cast<std::uint32_t>(1 + prng.below(4096));
-        transfer.address = 0x100000000 + prng.below(window);
+        transfer.address = base + prng.below(window);
         transfers.push_back(transfer);
     }
     return transfers;
@@ -135,6 +136,23 @@ TEST(PcieReference, EveryTransferThatIsAloneTakesTheSameTimeToTheNanosecondOnEve
     }
 }
 
+TEST(PcieReference, WithHeadersByTheAddressAcross4GiBToo) {
+    Machine machine;
+    machine.rate(1, 1);
+    machine.sizes(128, 512, 64);
+    machine.model.address_bits = AddressBits::kAuto;
+    machine.reference.short_headers = true;
+    expect_equal_to_the_nanosecond(machine, lonely(1'000, 16'384, 31, 0xFFFFE000));
+    machine.credits(64, 512, 64, 100);
+    expect_equal_to_the_nanosecond(machine, lonely(1'000, 16'384, 32, 0xFFFFE000));
+}
+
+TEST(PcieReference, WithARootComplexThatAnswersByTheCompletionBoundaryToo) {
+    Machine machine;
+    machine.model.completion_payload_bytes = machine.reference.completion_payload = 64;
+    expect_equal_to_the_nanosecond(machine, lonely(1'000, 1 << 20, 33));
+}
+
 TEST(PcieReference, WithWalksToo) {
     for (const std::uint32_t walkers : {1u, 2u, 5u}) {
         Machine machine;
@@ -157,6 +175,32 @@ TEST(PcieReference, WithFewerTagsThanALongReadHasRequests) {
     machine.tags = 3;
     machine.sizes(256, 256, 64);
     expect_equal_to_the_nanosecond(machine, lonely(1'000, 1 << 20, 9));
+}
+
+// The chip's default: one task for a read however many requests it has, which are answered when
+// memory has the last of them.
+TEST(PcieReference, AReadWithOneTaskIsLaterByTheHeadersOfItsOtherRequests) {
+    const Machine machine;
+    for (const Transfer& transfer : lonely(500, 1 << 20, 34)) {
+        if (!transfer.read) continue;
+        Device device(machine.model, machine.tags);
+        DmaParams params = Device::engine_params(machine.tags);
+        params.task_per_request = false;
+        DmaEngine engine(params, device.timeline, device.host, device.link, device.state, {});
+        Picoseconds done_ps = 0;
+        device.on_complete = [&](const DmaCompletion& completion) { done_ps = completion.done_ps; };
+        DmaRequest request;
+        request.address = transfer.address;
+        request.size_bytes = transfer.size_bytes;
+        engine.read(request, device.bytes.data(), device);
+        device.timeline.settle();
+        const std::uint32_t requests =
+            device.link.read_request_count(transfer.address, transfer.size_bytes);
+        const double late = double(device.link.serialisation_ps(24 * (requests - 1)));
+        const double exact =
+            play_reference(machine, {{0, true, transfer.address, transfer.size_bytes}})[0];
+        ASSERT_NEAR(double(done_ps), exact + late, 1e3) << transfer.size_bytes;
+    }
 }
 
 // --- with contention ----------------------------------------------------------------------------

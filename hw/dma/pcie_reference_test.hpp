@@ -24,6 +24,8 @@ struct Config {
     double code_rate = 128.0 / 130.0;  ///< Bits of data per bit on the lane.
     double dllp_share = 0;             ///< Part of the rate that ACK, flow control and SKIP take.
     unsigned max_payload = 256, max_read_request = 512, completion_boundary = 64;
+    unsigned completion_payload = 256;  ///< Largest completion of the root complex.
+    bool short_headers = false;         ///< A dword less for requests below 4 GiB.
     unsigned request_header = 24, completion_header = 20;  ///< With framing and LCRC.
     Time propagation = 200e3;
     unsigned tags = 32;
@@ -130,6 +132,11 @@ private:
         return unsigned((end + 3) / 4 - address / 4);
     }
 
+    [[nodiscard]] unsigned header_for(std::uint64_t address) const {
+        const bool is_short = config_.short_headers && address >> 32 == 0;
+        return config_.request_header - (is_short ? 4 : 0);
+    }
+
     // --- device: requests, tags, the transmit queue ---------------------------------------------
 
     void send_posted(std::uint64_t address, unsigned size, bool translated, Done done) {
@@ -141,7 +148,7 @@ private:
             tlp->posted = true;
             tlp->address = address;
             tlp->translated = translated;
-            tlp->bytes = config_.request_header + 4 * dwords_of(address, stop);
+            tlp->bytes = header_for(address) + 4 * dwords_of(address, stop);
             tlp->data_units = (dwords_of(address, stop) + 3) / 4;
             if (stop == end) tlp->done = done;
             transmit_.push_back(tlp);
@@ -157,7 +164,7 @@ private:
             tlp->request = waiting_for_tag_.front();
             waiting_for_tag_.pop_front();
             tlp->address = tlp->request.address;
-            tlp->bytes = config_.request_header;
+            tlp->bytes = header_for(tlp->address);
             transmit_.push_back(tlp);
         }
         transmit();
@@ -293,7 +300,7 @@ private:
         const unsigned boundary = config_.completion_boundary;
         while (address < end) {
             const std::uint64_t stop =
-                least(end, address / boundary * boundary + config_.max_payload);
+                least(end, address / boundary * boundary + config_.completion_payload);
             Completion completion{config_.completion_header + 4 * dwords_of(address, stop), {}};
             if (stop == end) completion.last_of = request;
             completions_.push_back(completion);

@@ -159,6 +159,14 @@ std::uint32_t PcieLink::request_overhead(std::uint64_t address) const {
     return params_.request_overhead_bytes - (is_short ? kDwordBytes : 0);
 }
 
+/// Whether the TLPs of a request have to be looked at one by one: they have different headers, or
+/// what becomes of each depends on those before it.
+bool PcieLink::one_by_one(std::uint64_t address, std::uint32_t size_bytes) const {
+    if (each_tlp_counts_) return true;
+    if (params_.address_bits != AddressBits::kAuto || !params_.enabled) return false;
+    return address < kFourGiB && address + size_bytes > kFourGiB;
+}
+
 std::uint64_t PcieLink::data_bytes(std::uint64_t address, std::uint32_t size_bytes) const {
     if (params_.whole_dwords || size_bytes == 0) return dword_bytes(address, size_bytes);
     return size_bytes;
@@ -168,7 +176,7 @@ std::uint64_t PcieLink::data_bytes(std::uint64_t address, std::uint32_t size_byt
 
 Picoseconds PcieLink::write_arrival(std::uint64_t address, std::uint32_t size_bytes,
                                     Picoseconds not_before_ps) {
-    if (each_tlp_counts_) return post(address, size_bytes, true, not_before_ps);
+    if (one_by_one(address, size_bytes)) return post(address, size_bytes, true, not_before_ps);
     const std::uint64_t tlps = tlps_of(address, size_bytes, params_.max_payload_bytes);
     return reserve(upstream_, tlps,
                    tlps * request_overhead(address) + data_bytes(address, size_bytes),
@@ -246,13 +254,11 @@ Picoseconds PcieLink::register_completion_arrival(std::uint32_t size_bytes, Pico
 
 Picoseconds PcieLink::read_ready(std::uint64_t address, std::uint32_t size_bytes,
                                  std::uint32_t requests, Picoseconds not_before_ps) {
-    if (!each_tlp_counts_) {
-        const std::uint64_t tlps = requests;
-        const Picoseconds arrival_ps =
-            reserve(upstream_, tlps, tlps * request_overhead(address), not_before_ps);
-        return params_.enabled ? arrival_ps + memory_.draw(prng_) : arrival_ps;
-    }
-    return requests_ready(address, size_bytes, not_before_ps);
+    if (one_by_one(address, size_bytes)) return requests_ready(address, size_bytes, not_before_ps);
+    const std::uint64_t tlps = requests;
+    const Picoseconds arrival_ps =
+        reserve(upstream_, tlps, tlps * request_overhead(address), not_before_ps);
+    return params_.enabled ? arrival_ps + memory_.draw(prng_) : arrival_ps;
 }
 
 Picoseconds PcieLink::requests_ready(std::uint64_t address, std::uint32_t size_bytes,

@@ -134,6 +134,7 @@ private:
                                                             Picoseconds not_before_ps);
     [[nodiscard]] Picoseconds request_ready(std::uint64_t address, Picoseconds not_before_ps);
     [[nodiscard]] std::uint32_t request_overhead(std::uint64_t address) const;
+    [[nodiscard]] bool one_by_one(std::uint64_t address, std::uint32_t size_bytes) const;
     [[nodiscard]] std::uint64_t data_bytes(std::uint64_t address, std::uint32_t size_bytes) const;
 
     PcieLinkParams params_;

@@ -296,6 +296,17 @@ class ExitCodes(Acceptance):
         run = self.passes("tcp_bidirectional", "--set", "nic.pcie.posted_writes=1")
         self.assertGreater(run.metric("host.a.nic0.bus.posted.stalls"), 1000)
 
+    def test_0_when_the_root_complex_has_hardly_a_credit_and_its_iommu_hardly_a_translation(self):
+        settings = ("pcie.posted_header_credits=2", "pcie.posted_data_credits=8",
+                    "pcie.nonposted_header_credits=1", "pcie.iotlb_entries=2",
+                    "pcie.iotlb_walkers=1", "pcie.host=haswell_e5", "pcie.address_bits=auto",
+                    "dma.task_per_request=true")
+        run = self.passes("tcp_bidirectional",
+                          *[word for one in settings for word in ("--set", f"nic.{one}")])
+        for name in ("credits.posted_waits", "credits.nonposted_waits", "iotlb.hits",
+                     "iotlb.misses", "iotlb.walker_waits"):
+            self.assertGreater(run.metric(f"host.a.nic0.pcie.{name}"), 100, name)
+
     def test_1_and_a_drop_with_a_name_when_the_receiver_has_hardly_a_buffer_to_spare(self):
         run = self.run_doorbell("tcp_file", "--set", "settings.kernel.rx_buffers=257",
                                 "--set", "scenario.timeout_ms=2000")
