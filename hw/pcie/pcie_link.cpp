@@ -116,6 +116,7 @@ PcieLink::PcieLink(const PcieLinkParams& params, std::uint64_t seed)
       each_tlp_counts_(params.enabled &&
                        (params.iotlb_entries != 0 || params.posted_header_credits != 0 ||
                         params.posted_data_credits != 0 || params.nonposted_header_credits != 0)),
+      headers_differ_(params.enabled && params.address_bits == AddressBits::kAuto),
       iotlb_(params),
       posted_headers_(pool_of(params.posted_header_credits)),
       posted_data_(pool_of(params.posted_data_credits)),
@@ -162,9 +163,8 @@ std::uint32_t PcieLink::request_overhead(std::uint64_t address) const {
 /// Whether the TLPs of a request have to be looked at one by one: they have different headers, or
 /// what becomes of each depends on those before it.
 bool PcieLink::one_by_one(std::uint64_t address, std::uint32_t size_bytes) const {
-    if (each_tlp_counts_) return true;
-    if (params_.address_bits != AddressBits::kAuto || !params_.enabled) return false;
-    return address < kFourGiB && address + size_bytes > kFourGiB;
+    if (!headers_differ_) return each_tlp_counts_;
+    return each_tlp_counts_ || (address < kFourGiB && address + size_bytes > kFourGiB);
 }
 
 std::uint64_t PcieLink::data_bytes(std::uint64_t address, std::uint32_t size_bytes) const {

@@ -146,6 +146,7 @@ private:
 
     /// Credits or an IOTLB: what becomes of a TLP depends on those before it.
     bool each_tlp_counts_;
+    bool headers_differ_;  ///< By the address.
     Iotlb iotlb_;
     LoanPool posted_headers_;
     LoanPool posted_data_;
