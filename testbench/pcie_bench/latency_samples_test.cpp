@@ -18,7 +18,7 @@ TEST(LatencySamplesTest, QuantilesAreTheNearestRanksWhateverTheOrderOfSamples) {
 
 TEST(LatencySamplesTest, ARankBetweenTwoSamplesIsTheUpperOne) {
     LatencySamples samples(3);
-    for (const Picoseconds sample : {30, 10, 20}) samples.add(sample);
+    for (const Picoseconds sample : {30u, 10u, 20u}) samples.add(sample);
     EXPECT_EQ(samples.quantile(333), 10u);
     EXPECT_EQ(samples.quantile(334), 20u);
     EXPECT_EQ(samples.quantile(999), 30u);

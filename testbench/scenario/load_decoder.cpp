@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+
+#include "testbench/scenario/value_reader.hpp"
 
 namespace doorbell::scenario {
 namespace {
@@ -19,24 +20,8 @@ constexpr std::array<std::string_view, 7> kHostTables = {
     "host", "generator", "link", "measure", "settings", "verify", "timeline"};
 constexpr std::uint32_t kWriteBackBatch = 8;
 
-bool parse_signed(const std::string& text, std::int64_t& value) {
-    const char* end = text.data() + text.size();
-    const auto [stopped, error] = std::from_chars(text.data(), end, value);
-    return error == std::errc() && stopped == end;
-}
-
 bool starts_with(std::string_view text, std::string_view start) {
     return text.substr(0, start.size()) == start;
-}
-
-std::vector<std::string> split(std::string_view choices) {
-    std::vector<std::string> list;
-    while (!choices.empty()) {
-        const std::string_view one = choices.substr(0, choices.find('|'));
-        list.emplace_back(one);
-        choices.remove_prefix(std::min(choices.size(), one.size() + 1));
-    }
-    return list;
 }
 
 }  // namespace
@@ -89,30 +74,29 @@ void LoadDecoder::refuse_foreign_params(const ConfigNode* nic, const char* headi
 pcie_bench::DmaLoad LoadDecoder::decode_dma(const ConfigNode& node) const {
     TableReader reader(&node, "dma", diagnostics_);
     reader.refuse_unknown();
+    ValueReader values(reader, variables_, diagnostics_);
     DmaLoad load;
-    const std::string kind = choice(reader, "kind");
+    const std::string kind = values.choice("kind");
     load.kind = kind == "write"        ? pcie_bench::DmaKind::kWrite
                 : kind == "both"       ? pcie_bench::DmaKind::kBoth
                 : kind == "write_read" ? pcie_bench::DmaKind::kWriteRead
                                        : pcie_bench::DmaKind::kRead;
-    load.order = choice(reader, "order") == "sequential" ? pcie_bench::DmaOrder::kSequential
-                                                         : pcie_bench::DmaOrder::kRandom;
-    load.size_bytes = static_cast<std::uint32_t>(integer(reader, "size_bytes"));
-    load.window_bytes = static_cast<std::uint64_t>(integer(reader, "window_bytes"));
-    load.align_bytes = static_cast<std::uint32_t>(integer(reader, "align_bytes"));
-    load.in_flight = static_cast<std::uint32_t>(integer(reader, "in_flight"));
-    load.warm_up = static_cast<std::uint64_t>(integer(reader, "warm_up"));
-    load.transfers = static_cast<std::uint64_t>(integer(reader, "transfers"));
+    load.order = values.choice("order") == "sequential" ? pcie_bench::DmaOrder::kSequential
+                                                        : pcie_bench::DmaOrder::kRandom;
+    load.size_bytes = static_cast<std::uint32_t>(values.integer("size_bytes"));
+    load.window_bytes = values.count("window_bytes");
+    load.align_bytes = static_cast<std::uint32_t>(values.integer("align_bytes"));
+    load.in_flight = static_cast<std::uint32_t>(values.integer("in_flight"));
+    load.warm_up = values.count("warm_up");
+    load.transfers = values.count("transfers");
     if (load.window_bytes < load.size_bytes) {
-        diagnostics_.add(value_at(reader, "window_bytes"),
-                         fmt::format("'window_bytes' cannot be {}", load.window_bytes),
-                         fmt::format("a transfer of {} bytes does not fit", load.size_bytes));
+        values.error("window_bytes", fmt::format("'window_bytes' cannot be {}", load.window_bytes),
+                     fmt::format("a transfer of {} bytes does not fit", load.size_bytes));
         load.window_bytes = load.size_bytes;
     }
     if ((load.align_bytes & (load.align_bytes - 1)) != 0) {
-        diagnostics_.add(value_at(reader, "align_bytes"),
-                         fmt::format("'align_bytes' cannot be {}", load.align_bytes),
-                         "it must be a power of two");
+        values.error("align_bytes", fmt::format("'align_bytes' cannot be {}", load.align_bytes),
+                     "it must be a power of two");
     }
     return load;
 }
@@ -120,62 +104,24 @@ pcie_bench::DmaLoad LoadDecoder::decode_dma(const ConfigNode& node) const {
 pcie_bench::DisciplineLoad LoadDecoder::decode_discipline(const ConfigNode& node) const {
     TableReader reader(&node, "discipline", diagnostics_);
     reader.refuse_unknown();
+    ValueReader values(reader, variables_, diagnostics_);
     DisciplineLoad load;
-    const std::string driver = choice(reader, "driver");
+    const std::string driver = values.choice("driver");
     load.discipline = driver == "kernel" ? pcie_bench::Discipline::kKernel
                       : driver == "dpdk" ? pcie_bench::Discipline::kDpdk
                                          : pcie_bench::Discipline::kSimple;
-    load.frame_bytes = static_cast<std::uint32_t>(integer(reader, "frame_bytes"));
-    load.wire_mbps = static_cast<std::uint32_t>(integer(reader, "wire_mbps"));
-    load.ring_descriptors = static_cast<std::uint32_t>(integer(reader, "ring_descriptors"));
-    load.buffer_frames = static_cast<std::uint32_t>(integer(reader, "buffer_frames"));
-    load.warm_up = static_cast<std::uint64_t>(integer(reader, "warm_up_frames"));
-    load.frames = static_cast<std::uint64_t>(integer(reader, "frames"));
+    load.frame_bytes = static_cast<std::uint32_t>(values.integer("frame_bytes"));
+    load.wire_mbps = static_cast<std::uint32_t>(values.integer("wire_mbps"));
+    load.ring_descriptors = static_cast<std::uint32_t>(values.integer("ring_descriptors"));
+    load.buffer_frames = static_cast<std::uint32_t>(values.integer("buffer_frames"));
+    load.warm_up = values.count("warm_up_frames");
+    load.frames = values.count("frames");
     if (load.ring_descriptors % kWriteBackBatch != 0) {
-        diagnostics_.add(value_at(reader, "ring_descriptors"),
-                         fmt::format("'ring_descriptors' cannot be {}", load.ring_descriptors),
-                         "it must be a multiple of 8, which are written back at once");
+        values.error("ring_descriptors",
+                     fmt::format("'ring_descriptors' cannot be {}", load.ring_descriptors),
+                     "it must be a multiple of 8, which are written back at once");
     }
     return load;
-}
-
-std::int64_t LoadDecoder::integer(TableReader& reader, std::string_view key) const {
-    const ConfigNode* node = reader.has(key) ? reader.any(key) : nullptr;
-    const auto* text = node == nullptr ? nullptr : node->as<std::string>();
-    if (text == nullptr) return reader.integer(key);
-    const SchemaKey& row = schema_key(reader.section(), key);
-    const std::string expanded = variables_.expand(*text, node->at, diagnostics_);
-    const Position at = value_at(reader, key);
-    std::int64_t value = 0;
-    if (!parse_signed(expanded, value)) {
-        diagnostics_.add(at, fmt::format("'{}' must be an integer, not \"{}\"", key, expanded),
-                         std::string(row.description));
-    } else if (value < row.minimum || value > row.maximum) {
-        diagnostics_.add(at, fmt::format("'{}' cannot be {}", key, value),
-                         fmt::format("it must be {}..{}", row.minimum, row.maximum));
-    } else {
-        return value;
-    }
-    return std::clamp(value, row.minimum, row.maximum);
-}
-
-std::string LoadDecoder::choice(TableReader& reader, std::string_view key) const {
-    const ConfigNode* node = reader.has(key) ? reader.any(key) : nullptr;
-    const auto* text = node == nullptr ? nullptr : node->as<std::string>();
-    if (text == nullptr || text->find("${") == std::string::npos) return reader.string(key);
-    const std::vector<std::string> choices = split(schema_key(reader.section(), key).choices);
-    std::string expanded = variables_.expand(*text, node->at, diagnostics_);
-    if (std::find(choices.begin(), choices.end(), expanded) == choices.end()) {
-        diagnostics_.add(value_at(reader, key), fmt::format("'{}' cannot be \"{}\"", key, expanded),
-                         {}, suggestion(expanded, choices));
-    }
-    return expanded;
-}
-
-Position LoadDecoder::value_at(TableReader& reader, std::string_view key) const {
-    const ConfigNode* node = reader.has(key) ? reader.any(key) : nullptr;
-    const auto* text = node == nullptr ? nullptr : node->as<std::string>();
-    return text == nullptr ? reader.at(key) : variables_.definition(*text, node->at);
 }
 
 }  // namespace doorbell::scenario

@@ -1,9 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-
 #include "testbench/scenario/diagnostic.hpp"
 #include "testbench/scenario/host_decoder.hpp"
 #include "testbench/scenario/scenario.hpp"
@@ -27,11 +23,6 @@ private:
     void refuse_foreign_params(const ConfigNode* nic, const char* heading) const;
     [[nodiscard]] pcie_bench::DmaLoad decode_dma(const ConfigNode& node) const;
     [[nodiscard]] pcie_bench::DisciplineLoad decode_discipline(const ConfigNode& node) const;
-
-    [[nodiscard]] std::int64_t integer(TableReader& reader, std::string_view key) const;
-    [[nodiscard]] std::string choice(TableReader& reader, std::string_view key) const;
-    /// Where the value of a key was written: at its variable, when it is one.
-    [[nodiscard]] Position value_at(TableReader& reader, std::string_view key) const;
 
     Variables& variables_;
     Diagnostics& diagnostics_;

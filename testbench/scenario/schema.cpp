@@ -94,7 +94,8 @@ const std::vector<SchemaSection>& schema_sections() {
          "A DMA engine on a PCIe link, and nothing else of a NIC: moves bytes from and to a window "
          "of host memory, as pcie-bench does. [nic] has the parameters of its link and engine: "
          "pcie.* and dma.*; posted writes become visible one by one unless "
-         "dma.coalesce_posted_writes says otherwise. A value may be a \"${workload.KEY}\".",
+         "dma.coalesce_posted_writes says otherwise. There is no wire, so nothing is captured. A "
+         "value may be a \"${workload.KEY}\".",
          false},
         {"discipline", "[discipline]",
          "A NIC and its driver reduced to their descriptor traffic: tail writes, descriptor "

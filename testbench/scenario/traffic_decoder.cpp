@@ -6,7 +6,7 @@
 #include <cctype>
 #include <vector>
 
-#include "testbench/scenario/decode_text.hpp"
+#include "testbench/scenario/value_reader.hpp"
 
 namespace doorbell::scenario {
 namespace {
@@ -69,6 +69,7 @@ bool holds_when(TableReader& reader, Variables& variables, Diagnostics& diagnost
 void TrafficDecoder::decode_generator(const ConfigNode& node, Scenario& scenario) const {
     TableReader reader(&node, "generator", diagnostics_);
     reader.refuse_unknown();
+    ValueReader values(reader, variables_, diagnostics_);
     Generator generator;
     generator.name =
         reader.has("name") ? reader.name() : fmt::format("gen{}", scenario.generators.size());
@@ -79,19 +80,19 @@ void TrafficDecoder::decode_generator(const ConfigNode& node, Scenario& scenario
                      "a link's end goes by the name of its host or generator");
     }
     wire::GeneratorParams& params = generator.params;
-    params.size_bytes = static_cast<std::uint32_t>(integer(reader, "size_bytes"));
-    params.count = integer(reader, "count");
-    params.rate_fps = integer(reader, "rate_fps");
-    generator.rate_mbps = static_cast<std::uint32_t>(integer(reader, "rate_mbps"));
-    params.start_ps = microseconds(integer(reader, "start_us"));
-    params.vlan_tag = static_cast<std::uint16_t>(integer(reader, "vlan_tag"));
-    params.port = static_cast<std::uint16_t>(integer(reader, "port"));
-    const std::string to = text(reader, "to");
+    params.size_bytes = static_cast<std::uint32_t>(values.count("size_bytes"));
+    params.count = values.count("count");
+    params.rate_fps = values.count("rate_fps");
+    generator.rate_mbps = static_cast<std::uint32_t>(values.count("rate_mbps"));
+    params.start_ps = microseconds(values.count("start_us"));
+    params.vlan_tag = static_cast<std::uint16_t>(values.count("vlan_tag"));
+    params.port = static_cast<std::uint16_t>(values.count("port"));
+    const std::string to = values.text("to");
     if (reader.has("to")) {
         generator.has_destination = true;
         if (!parse_mac(to, params.to)) {
-            diagnostics_.add(value_at(reader, "to"), fmt::format("\"{}\" is no MAC address", to),
-                             "six bytes in hexadecimal: \"02:00:00:00:01:00\"");
+            values.error("to", fmt::format("\"{}\" is no MAC address", to),
+                         "six bytes in hexadecimal: \"02:00:00:00:01:00\"");
         }
     }
     // It stays at its link's end, and takes what comes, but sends nothing.
@@ -103,8 +104,9 @@ void TrafficDecoder::decode_measure(const ConfigNode* node, Scenario& scenario) 
     if (node == nullptr) return;
     TableReader reader(node, "measure", diagnostics_);
     reader.refuse_unknown();
+    ValueReader values(reader, variables_, diagnostics_);
     Measure measure;
-    const std::string nic = text(reader, "nic");
+    const std::string nic = values.text("nic");
     bool found = false;
     for (std::uint32_t i = 0; i < scenario.links.size(); i++) {
         for (std::uint32_t end = 0; end < 2; end++) {
@@ -116,50 +118,19 @@ void TrafficDecoder::decode_measure(const ConfigNode* node, Scenario& scenario) 
         }
     }
     if (!found && reader.has("nic")) {
-        diagnostics_.add(value_at(reader, "nic"), fmt::format("no link leads to '{}'", nic),
-                         "a NIC is measured by what crosses its link: \"a.nic0\"");
+        values.error("nic", fmt::format("no link leads to '{}'", nic),
+                     "a NIC is measured by what crosses its link: \"a.nic0\"");
     }
-    const std::string direction = text(reader, "direction");
+    const std::string direction = values.text("direction");
     if (direction != "tx" && direction != "rx" && direction != "both") {
-        diagnostics_.add(value_at(reader, "direction"),
-                         fmt::format("'direction' cannot be \"{}\"", direction),
-                         "tx is what the NIC sends, rx what is sent to it, or both");
+        values.error("direction", fmt::format("'direction' cannot be \"{}\"", direction),
+                     "tx is what the NIC sends, rx what is sent to it, or both");
     }
     measure.tx = direction != "rx";
     measure.rx = direction != "tx";
-    measure.warm_up_ps = microseconds(integer(reader, "warm_up_us"));
-    measure.frames = integer(reader, "frames");
+    measure.warm_up_ps = microseconds(values.count("warm_up_us"));
+    measure.frames = values.count("frames");
     scenario.measure = measure;
-}
-
-std::uint64_t TrafficDecoder::integer(TableReader& reader, std::string_view key) const {
-    const SchemaKey& row = schema_key(reader.section(), key);
-    const ConfigNode* node = reader.any(key);
-    const auto* written = node == nullptr ? nullptr : node->as<std::string>();
-    if (written == nullptr) return static_cast<std::uint64_t>(reader.integer(key));
-    const std::string expanded = variables_.expand(*written, node->at, diagnostics_);
-    std::uint64_t value = 0;
-    if (!parse_unsigned(expanded, value)) {
-        diagnostics_.add(variables_.origin(*written, node->at),
-                         fmt::format("\"{}\" is no number", expanded),
-                         fmt::format("'{}': {}", key, row.description));
-    } else if (value < static_cast<std::uint64_t>(row.minimum) ||
-               value > static_cast<std::uint64_t>(row.maximum)) {
-        diagnostics_.add(variables_.origin(*written, node->at),
-                         fmt::format("'{}' cannot be {}", key, value),
-                         fmt::format("it must be {}..{}", row.minimum, row.maximum));
-    } else {
-        return value;
-    }
-    return static_cast<std::uint64_t>(row.minimum);
-}
-
-std::string TrafficDecoder::text(TableReader& reader, std::string_view key) const {
-    return variables_.expand(reader.string(key), reader.at(key), diagnostics_);
-}
-
-Position TrafficDecoder::value_at(TableReader& reader, std::string_view key) const {
-    return variables_.definition(reader.string(key), reader.at(key));
 }
 
 }  // namespace doorbell::scenario

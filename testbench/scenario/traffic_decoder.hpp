@@ -1,9 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-
 #include "testbench/scenario/diagnostic.hpp"
 #include "testbench/scenario/scenario.hpp"
 #include "testbench/scenario/table_reader.hpp"
@@ -27,11 +23,6 @@ public:
     void decode_measure(const ConfigNode* node, Scenario& scenario) const;
 
 private:
-    [[nodiscard]] std::uint64_t integer(TableReader& reader, std::string_view key) const;
-    [[nodiscard]] std::string text(TableReader& reader, std::string_view key) const;
-    /// Where the value of a key was written: at its variable, when it is one.
-    [[nodiscard]] Position value_at(TableReader& reader, std::string_view key) const;
-
     Variables& variables_;
     Diagnostics& diagnostics_;
 };

@@ -129,7 +129,8 @@ INSTANTIATE_TEST_SUITE_P(
     All, TrafficMistakes,
     testing::Values(
         Mistake{"size = 64", "size = 63", "'size_bytes' cannot be 63", "it must be 64..9728"},
-        Mistake{"size = 64", "size = \"many\"", "\"many\" is no number", "size_bytes"},
+        Mistake{"size = 64", "size = \"many\"", "'size_bytes' must be an integer, not \"many\"",
+                "s.toml"},
         Mistake{"\"gen\"]", "\"gon\"]", "there is no NIC or generator 'gon'", "\"gen\""},
         Mistake{"ends = [\"a.nic0\", \"gen\"]", "ends = [\"a.nic0\", \"a.nic0\"]",
                 "no link leads to generator 'gen'", "s.toml:17"},
