@@ -212,7 +212,7 @@ int64_t app_read_all(int fd, void* data, size_t size) {
 static const struct app_type* const kAppTypes[] = {
     &kTcpSend,          &kTcpReceive,    &kTcpBidirectional, &kTcpRequestServer,
     &kTcpRequestClient, &kUdpEchoServer, &kUdpEchoClient,    &kPing,
-    &kPacketGenerator,  &kPacketSink};
+    &kPacketGenerator,  &kPacketSink,    &kPacketProbe};
 
 const struct app_type* app_type_at(size_t index) {
     const size_t count = sizeof kAppTypes / sizeof kAppTypes[0];

@@ -92,6 +92,7 @@ int app_listen(const struct app* app, uint16_t port, uint64_t receive_buffer);
 int64_t app_read_all(int fd, void* data, size_t size);
 
 extern const struct app_type kTcpSend, kTcpReceive, kTcpBidirectional, kTcpRequestServer,
-    kTcpRequestClient, kUdpEchoServer, kUdpEchoClient, kPing, kPacketGenerator, kPacketSink;
+    kTcpRequestClient, kUdpEchoServer, kUdpEchoClient, kPing, kPacketGenerator, kPacketSink,
+    kPacketProbe;
 
 #endif /* GUEST_APP_H */

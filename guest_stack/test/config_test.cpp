@@ -332,7 +332,7 @@ TEST(Descriptions, EveryApplicationIsListed) {
               (std::set<std::string>{"tcp_send", "tcp_receive", "tcp_bidirectional",
                                      "tcp_request_server", "tcp_request_client", "udp_echo_server",
                                      "udp_echo_client", "ping", "packet_generator", "packet_sink",
-                                     "frame_counter"})); /* the image's own */
+                                     "packet_probe", "frame_counter"})); /* the image's own */
 }
 
 TEST(Show, KnowsItsTables) {

@@ -27,7 +27,7 @@ inline constexpr std::uint32_t kQuantumBits = 512;
 inline constexpr std::uint32_t kReactionBits = 2 * kQuantumBits;
 
 constexpr Picoseconds bit_times(std::uint64_t bits, std::uint32_t speed_mbps) {
-    return bits * (1'000'000 / speed_mbps);
+    return bits * 1'000'000 / speed_mbps;
 }
 
 /// Time 0 is XON.

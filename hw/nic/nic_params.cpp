@@ -293,6 +293,9 @@ constexpr NicParam kTable[] = {
     integer<kRings, &QueueEngineParams::fcrtv_unit_bits>(
         "rings.fcrtv_unit_bits", "bits", 1, 4096,
         "Bit times in a unit of FCRTV; 512 are the quanta of PAUSE"),
+    integer<kRings, &QueueEngineParams::rx_pipeline_cycles>(
+        "rings.rx_pipeline_cycles", "cycles", 0, 1'000'000,
+        "From the last bit of a received frame to the first write of its data"),
     integer<kRings, &QueueEngineParams::transmit_lookahead_ps, kNanosecond>(
         "rings.transmit_lookahead_ns", "ns", 0, 1'000'000,
         "How long before its start a frame may be handed to the wire; at most 1024 bit times while "

@@ -88,7 +88,8 @@ void FlowControl::pause_received(std::uint16_t quanta, PacketRef ref) {
         return;
     }
     const Picoseconds until_ps =
-        now_ps + pause::bit_times(std::uint64_t{quanta} * pause::kQuantumBits, state_.speed_mbps);
+        now_ps + pause::bit_times(std::uint64_t{quanta} * pause::kQuantumBits,
+                                  params_.rate_mbps(state_.speed_mbps));
     if (!paused_) paused_since_ps_ = now_ps;
     paused_ = true;
     registers_.set(STATUS_TXOFF, 1);
@@ -117,7 +118,8 @@ void FlowControl::send_xoff() {
     // No sooner than the frame has left, whatever a driver wrote.
     const std::uint64_t bits =
         std::max(std::uint64_t{refresh} * params_.fcrtv_unit_bits, pause::kWireBits);
-    timeline_.schedule(refresh_, timeline_.now_ps() + pause::bit_times(bits, state_.speed_mbps));
+    timeline_.schedule(refresh_, timeline_.now_ps() +
+                                     pause::bit_times(bits, params_.rate_mbps(state_.speed_mbps)));
 }
 
 void FlowControl::below_low_watermark() {

@@ -18,7 +18,8 @@ constexpr Picoseconds kReactionPs = 2 * kQuantumPs;
 /// A driver that has both rings and sets the chip up as specification 2.3 says.
 class FlowControlBench : public RingBench {
 public:
-    FlowControlBench() : tx(*this), rx(*this) {
+    explicit FlowControlBench(const QueueEngineParams& params = {})
+        : RingBench(params), tx(*this), rx(*this) {
         write(RAL, 0x44332202);
         write(RAH, 0x80006655);
         write(FCAL, 0x00C28001);
@@ -123,6 +124,19 @@ TEST(FlowControl, AQuantumIs512BitTimesAtEverySpeed) {
         ASSERT_EQ(bench.wire.sent.size(), 1u);
         EXPECT_EQ(bench.wire.sent[0].start_ps, told_ps + 7 * 512 * 1'000'000ull / mbps) << mbps;
     }
+}
+
+TEST(FlowControl, WhoSendsAtARateOfHisOwnCountsQuantaByIt) {
+    QueueEngineParams params;
+    params.transmit_rate_mbps = 40'000;
+    FlowControlBench bench(params);
+    bench.obey();
+    bench.pause_arrives(1000);
+    const Picoseconds told_ps = bench.timeline.now_ps();
+    bench.post(1, 100);
+    bench.settle();
+    ASSERT_EQ(bench.wire.sent.size(), 1u);
+    EXPECT_EQ(bench.wire.sent[0].start_ps, told_ps + 1000 * 512 * 25);
 }
 
 TEST(FlowControl, XonEndsThePauseAtOnceAndANewXoffReplacesTheTime) {

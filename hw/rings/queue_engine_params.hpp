@@ -38,12 +38,21 @@ struct QueueEngineParams {
     std::uint32_t cache_line_bytes = 64;
     /// From the last byte of a frame in the packet buffer to its first preamble bit.
     std::uint32_t tx_pipeline_cycles = 32;
+    /// From the last bit of a received frame to the first write of its data: what filters,
+    /// checksums and the way through the packet buffer take beyond the frame's own time. No figure
+    /// is public; 0 leaves what a frame takes to PCIe.
+    std::uint32_t rx_pipeline_cycles = 0;
     Picoseconds clock_ps = 8'000;
     /// The rate at which frames leave, whatever the link has negotiated and the wire could take; 0:
     /// the link's, on a wire that has a rate.
     std::uint32_t transmit_rate_mbps = 0;
+    /// That rate, on a link of `link_mbps`: PAUSE counts its quanta by it, too.
+    [[nodiscard]] std::uint32_t rate_mbps(std::uint32_t link_mbps) const {
+        return transmit_rate_mbps != 0 ? transmit_rate_mbps : link_mbps;
+    }
     /// Frames are handed to the wire up to this long before they start, several per activation. A
-    /// reset cannot recall what has been handed over; 0 hands each frame over when it starts.
+    /// reset cannot recall what has been handed over; 0 hands each frame over when it enters the
+    /// pipeline.
     Picoseconds transmit_lookahead_ps = microseconds(60);
 };
 

@@ -29,9 +29,15 @@ RxEngine::RxEngine(regs::RegisterFile& registers, Timeline& timeline, DmaPort& d
       ring0_(Direction::kRx, 0, params.descriptor_cache, timeline, dma, events, *this),
       ring1_(Direction::kRx, 1, params.descriptor_cache, timeline, dma, events, *this),
       rings_{&ring0_, &ring1_},
-      fifo_(stats, events) {
+      fifo_(stats, events),
+      pipeline_ps_(params.rx_pipeline_cycles * params.clock_ps),
+      pipeline_task_([this] { run(); }) {
     flow_control_.watch(fifo_.space());
     install_hooks();
+}
+
+RxEngine::~RxEngine() {
+    timeline_.cancel(pipeline_task_);
 }
 
 // --- registers ----------------------------------------------------------------------------------
@@ -129,6 +135,7 @@ void RxEngine::restart_ring(std::uint32_t queue) {
 
 void RxEngine::reset(std::uint32_t fifo_bytes) {
     epoch_++;
+    timeline_.cancel(pipeline_task_);
     for (DescriptorRing* ring : rings_) ring->reset();
     fifo_.reset(fifo_bytes);
     fifo_offsets_ = {};
@@ -197,6 +204,7 @@ void RxEngine::receive(FramePtr frame) {
     events::frame_accept(events_, now_ps, ref, rss.queue, static_cast<std::uint64_t>(verdict.rule));
     Entry& entry = fifo_.push(wire_bytes, now_ps);
     entry.queue = rss.queue;
+    entry.ready_ps = now_ps + pipeline_ps_;
     entry.report.rss = rss;
     fill_entry(entry, std::move(frame), verdict, tagged, layout);
     run();
@@ -205,6 +213,7 @@ void RxEngine::receive(FramePtr frame) {
 /// What the FIFO waits for now.
 RxEngine::HeldUpBy RxEngine::what_holds_up() {
     if (in_store_ == fifo_.size()) return HeldUpBy::kStore;
+    if (fifo_.at(in_store_).ready_ps > timeline_.now_ps()) return HeldUpBy::kStore;
     const DescriptorRing& ring = *rings_[fifo_.at(in_store_).queue];
     return ring.stopped() || ring.untaken() < config_.slots ? HeldUpBy::kNoDescriptor
                                                             : HeldUpBy::kFetch;
@@ -290,6 +299,10 @@ void RxEngine::run() {
 void RxEngine::store_frames() {
     while (in_store_ < fifo_.size()) {
         Entry& entry = fifo_.at(in_store_);
+        if (entry.ready_ps > timeline_.now_ps()) {
+            timeline_.schedule_by(pipeline_task_, entry.ready_ps);
+            return;
+        }
         const DescriptorRing& ring = *rings_[entry.queue];
         if (ring.available() < config_.slots) {
             if (ring.untaken() < config_.slots) wait_for_descriptor(entry);

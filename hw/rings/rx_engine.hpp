@@ -29,6 +29,7 @@ public:
     RxEngine(regs::RegisterFile& registers, Timeline& timeline, DmaPort& dma, CausePort& causes,
              StatsPort& stats, FlowControl& flow_control, const DeviceState& state,
              EventPort events, const QueueEngineParams& params);
+    ~RxEngine() override;
 
     void reset(std::uint32_t fifo_bytes);
     /// Decodes the registers anew and looks at what may run.
@@ -58,6 +59,7 @@ private:
             0;  ///< Packet split: what goes into the header buffer, if any.
         std::uint32_t pending_writes = 0;
         std::uint32_t last_index = 0;
+        Picoseconds ready_ps = 0;  ///< Through the chip's pipeline.
         bool issued = false;
         bool failed = false;
         bool waited = false;  ///< For a descriptor: counted in RNBC.
@@ -129,6 +131,8 @@ private:
     bool again_ = false;
     std::uint32_t epoch_ = 0;
     Counters counters_;
+    const Picoseconds pipeline_ps_;
+    Task pipeline_task_;  ///< For the head of the FIFO.
 };
 
 }  // namespace doorbell

@@ -51,6 +51,45 @@ TEST(RxEngine, DataIsVisibleBeforeTheDescriptorSaysSo) {
     EXPECT_EQ(driver.take().bytes, sent);
 }
 
+TEST(RxEngine, ThePipelineTakesItsCyclesOfTheClockBeforeTheFirstWrite) {
+    const auto visible_ps = [](std::uint32_t cycles, Picoseconds clock_ps) {
+        QueueEngineParams params;
+        params.rx_pipeline_cycles = cycles;
+        params.clock_ps = clock_ps;
+        RingBench bench(params);
+        RxDriver driver(bench);
+        driver.enable();
+        driver.fill(8);
+        bench.settle();
+        const Picoseconds arrival_ps = bench.timeline.now_ps();
+        const Bytes first = arrive(bench, 100);
+        const Bytes second = arrive(bench, 200);  // At the same time: in the pipeline, too.
+        while (!driver.ready()) bench.timeline.advance_until(bench.timeline.next_event_time());
+        const Picoseconds taken_ps = bench.timeline.now_ps() - arrival_ps;
+        bench.settle();
+        EXPECT_EQ(driver.take().bytes, first);
+        EXPECT_EQ(driver.take().bytes, second);
+        return taken_ps;
+    };
+    const Picoseconds without_ps = visible_ps(0, 8'000);
+    EXPECT_EQ(visible_ps(50, 8'000), without_ps + 400'000);
+    EXPECT_EQ(visible_ps(50, 16'000), without_ps + 800'000);
+}
+
+TEST(RxEngine, AResetForgetsWhatIsInThePipeline) {
+    QueueEngineParams params;
+    params.rx_pipeline_cycles = 1000;
+    RingBench bench(params);
+    RxDriver driver(bench);
+    driver.enable();
+    driver.fill(8);
+    bench.settle();
+    arrive(bench, 100);
+    bench.reset();
+    bench.settle();
+    EXPECT_FALSE(driver.ready());
+}
+
 TEST(RxEngine, SpreadsALongFrameOverConsecutiveBuffers) {
     struct Case {
         std::uint32_t bsize;

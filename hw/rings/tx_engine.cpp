@@ -125,8 +125,8 @@ void TxEngine::decode() {
                                    registers_.get(TXDCTL_HTHRESH, q) * unit,
                                    registers_.get(TXDCTL_WTHRESH, q) * unit});
     }
-    pacer_.set_speed(params_.transmit_rate_mbps != 0 ? params_.transmit_rate_mbps
-                                                     : state_.speed_mbps);
+    const std::uint32_t rate_mbps = params_.rate_mbps(state_.speed_mbps);
+    pacer_.set_speed(rate_mbps);
     pacer_.set_gap(registers_.get(TIPG_IPGT), registers_.get(AIT_AIFS));
     // A frame that was handed over cannot be held back any more: as long as somebody may stop us,
     // or a PAUSE frame may want to go first, only what would start anyhow is.
@@ -134,9 +134,12 @@ void TxEngine::decode() {
         state_.full_duplex && (registers_.get(CTRL_RFCE) != 0 || registers_.get(CTRL_TFCE) != 0);
     lookahead_ps_ = params_.transmit_lookahead_ps;
     if (flow_control_) {
-        const Picoseconds reaction_ps = pause::bit_times(pause::kReactionBits, state_.speed_mbps);
+        const Picoseconds reaction_ps = pause::bit_times(pause::kReactionBits, rate_mbps);
         lookahead_ps_ = std::min(lookahead_ps_, reaction_ps);
     }
+    // What is in the pipeline is on its way: who waited until a frame is nearer to its start would
+    // wait for ever.
+    lookahead_ps_ = std::max(lookahead_ps_, pipeline_ps());
 }
 
 void TxEngine::configure() {
@@ -331,8 +334,7 @@ void TxEngine::hand_over(Picoseconds now_ps) {
         return;
     }
     const WireOffloads offloads = wire_offloads();
-    const Picoseconds pipeline_ps =
-        offloads.untimed ? 0 : params_.tx_pipeline_cycles * params_.clock_ps;
+    const Picoseconds pipeline_ps = offloads.untimed ? 0 : this->pipeline_ps();
     while (!fifo_.all_sent()) {
         TxEntry& entry = fifo_.oldest_unsent();
         if (entry.dead) {
@@ -362,12 +364,13 @@ void TxEngine::hand_over(Picoseconds now_ps) {
 /// True when it is too early to hand over what starts then: `hand_over` is called again.
 bool TxEngine::wait_for_wire(Picoseconds start_ps, Picoseconds now_ps) {
     if (start_ps <= now_ps + lookahead_ps_) return false;
-    hand_over_due_ps_ = std::max(start_ps - lookahead_ps_ / 4, now_ps + 1);
+    const Picoseconds ahead_ps = std::max(lookahead_ps_ / 4, pipeline_ps());
+    hand_over_due_ps_ = std::max(start_ps - ahead_ps, now_ps + 1);
     return true;
 }
 
 void TxEngine::send_pause_frame(Picoseconds now_ps) {
-    const Picoseconds ready_ps = now_ps + params_.tx_pipeline_cycles * params_.clock_ps;
+    const Picoseconds ready_ps = now_ps + pipeline_ps();
     const Picoseconds start_ps = pacer_.control_start_ps(ready_ps);
     if (wire_usable() && start_ps > ready_ps && wait_for_wire(start_ps, now_ps)) return;
     const bool xoff = pause_request_ == PauseRequest::kXoff;

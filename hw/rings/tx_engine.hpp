@@ -69,6 +69,9 @@ private:
     [[nodiscard]] std::uint32_t fifo_pointer(std::uint64_t total_bytes) const;
     void restart_ring(std::uint32_t queue);
     [[nodiscard]] bool wire_usable() const;
+    [[nodiscard]] Picoseconds pipeline_ps() const {
+        return params_.tx_pipeline_cycles * params_.clock_ps;
+    }
     [[nodiscard]] WireOffloads wire_offloads() const;
     [[nodiscard]] std::array<bool, kTxQueues> may_run() const;
 

@@ -229,6 +229,35 @@ TEST(TxEngine, AFrameStartsWhenItsDataIsInTheDevice) {
     EXPECT_EQ(bench.wire.sent[0].start_ps, descriptor_ps + data_ps + 10 * 8'000);
 }
 
+TEST(TxEngine, APipelineLongerThanTheReactionToAPauseHoldsNothingUp) {
+    QueueEngineParams params;
+    params.tx_pipeline_cycles = 1000;  // 8 us, of which 1.024 us may be handed over at other times
+    RingBench bench(params);
+    bench.set(CTRL_RFCE, 1);
+    TxDriver driver(bench);
+    driver.enable();
+    driver.send(pattern(100));
+    bench.settle();
+    EXPECT_EQ(bench.wire.sent.size(), 1u);
+}
+
+TEST(TxEngine, WithoutALookaheadFramesStillFollowEachOtherAtOnce) {
+    QueueEngineParams params;
+    params.transmit_lookahead_ps = 0;
+    RingBench bench(params);
+    TxDriver driver(bench);
+    driver.enable();
+    for (std::uint32_t i = 0; i < 8; i++) {
+        driver.post(TxDriver::legacy(bench.put(pattern(1514, i)), 1514));
+    }
+    driver.doorbell();
+    bench.settle();
+    ASSERT_EQ(bench.wire.sent.size(), 8u);
+    for (std::size_t i = 1; i < 8; i++) {
+        EXPECT_EQ(bench.wire.sent[i].start_ps - bench.wire.sent[i - 1].start_ps, 12'304'000u) << i;
+    }
+}
+
 TEST(TxEngine, BoundsWhatItHasUnderWayByThePacketBuffer) {
     RingBench bench;
     bench.set(PBA_RXA, 34);  // 6 KB are left for TX: four frames of 1534 bytes
