@@ -105,6 +105,36 @@ class LineRate(Acceptance):
         self.assert_bound(run, "load")
         self.assertEqual(run.metric("wire.rx.start_gap_min_ps"), 10_000_000)
 
+    # --- the driver's thresholds ---
+
+    def test_descriptors_written_back_in_batches_take_less_of_pcie(self):
+        # With RDTR 0 every frame is reported at once, whatever WTHRESH says.
+        each, batch = (self.measure(64, "rx", settings__driver__rdtr=20,
+                                    settings__driver__rx_wthresh=threshold)
+                       for threshold in (1, 16))
+        rows = "host.a.nic0.rx.write_backs"
+        self.assertGreater(each.metric(rows), 7 * batch.metric(rows))
+        # 124 bytes of PCIe a frame and a little more; 15 of 16 headers of 24 are saved.
+        busy = "wire.pcie_upstream_busy"
+        self.assertLess(batch.metric(busy), 0.87 * each.metric(busy))
+
+    def test_a_prefetch_that_begins_late_lets_frames_wait_in_the_packet_buffer(self):
+        late, early = (self.measure(64, "rx", settings__driver__rx_pthresh=threshold)
+                       for threshold in (0, 32))
+        fetches, peak = "host.a.nic0.rx.descriptor_fetches", "host.a.nic0.rx.fifo_peak_bytes"
+        self.assertLess(late.metric(fetches), early.metric(fetches))
+        self.assertGreater(late.metric(peak), early.metric(peak))
+
+    def test_the_chips_clock_and_pipeline_show_in_the_latency(self):
+        def latency_ns(*settings):
+            run = self.passes("loopback_latency", "--set", "workload.size=64",
+                              *(word for setting in settings for word in ("--set", setting)))
+            return run.metric("host.a.app.0.latency_mean_ns")
+        before = latency_ns()
+        # 32 cycles to the wire, and none from it unless they are asked for.
+        self.assertEqual(latency_ns("nic.rings.clock_ps=16000"), before + 32 * 8)
+        self.assertEqual(latency_ns("nic.rings.rx_pipeline_cycles=100"), before + 100 * 8)
+
     def test_a_measurement_that_cannot_end_fails_and_says_so(self):
         run = self.run_doorbell("line_rate", "--set", "workload.size=64", "--set",
                                 "workload.direction=tx", "--set", "measure.warm_up_us=1000000")

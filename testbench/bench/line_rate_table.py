@@ -27,21 +27,23 @@ TOLERANCE = 0.01
 
 HEAD = """# What bounds the 82574L
 
-Frames per second that the model's 82574L carries in a direction (Gen1 x1, 1 Gb/s, the driver's defaults), in
-thousands, and what bounds them; `=` is the wire's own rate, to the picosecond. Of `both`, the direction that falls
-short most. Measured by the scenario `line_rate` over {frames} frames; written by
+Frames per second that the model's 82574L carries in a direction (Gen1 x1, 1 Gb/s, the driver's
+defaults), in thousands, and what bounds them; `=` is the wire's own rate, to the picosecond. Of
+`both`, the direction that falls short most. Measured by the scenario `line_rate` over {frames}
+frames; written by
 
     testbench/bench/line_rate_table.py write
 
-and held against the model by the test `bench/line_rate_table`. What the words mean: `doorbell describe metrics`,
-`bound_by`.
+and held against the model by the test `bench/line_rate_table`. What the words mean:
+`doorbell describe metrics`, `bound_by`.
 
 """
 TAIL = """
-PCIe carries up to 230 MB/s in each direction (2.5 GT/s, 8b/10b, less what ACK, flow control and SKIP take). A
-received frame of 64 bytes costs 84 bytes of it and 40 for its write-back: 0.54 us of the 0.672 us a frame has on the wire.
-Sending at the same time adds read requests to the same direction, and descriptor fetches of the receiver wait
-behind reads of data for one of the eight tags (`dma.read_tags`): the FIFO overruns meanwhile.
+PCIe carries up to 230 MB/s in each direction (2.5 GT/s, 8b/10b, less what ACK, flow control and
+SKIP take). A received frame of 64 bytes costs 84 bytes of it and 40 for its write-back: 0.54 us of
+the 0.672 us a frame has on the wire. Sending at the same time adds read requests to the same
+direction, and descriptor fetches of the receiver wait behind reads of data for one of the eight
+tags (`dma.read_tags`): the FIFO overruns meanwhile.
 """
 
 
@@ -94,8 +96,9 @@ def check(points):
         same = was[1:] == now[1:] and abs(float(now[0]) / float(was[0]) - 1) <= TOLERANCE
         print(f"{direction} {size} MPS {payload}: {' '.join(now)}")
         if not same:
-            sys.exit(f"error: {PAGE.name} says {' '.join(was)} of {direction} {size} MPS {payload}, "
-                     f"a run gives {' '.join(now)}\nhelp: if the model has changed on purpose: "
+            sys.exit(f"error: {PAGE.name} says {' '.join(was)} of {direction} {size} "
+                     f"MPS {payload}, a run gives {' '.join(now)}\n"
+                     "help: if the model has changed on purpose: "
                      "testbench/bench/line_rate_table.py write")
 
 

@@ -24,9 +24,10 @@ std::string bound_of_tx(const BoundEvidence& e) {
     if (e.tx.occupied >= kFull) return "wire";
     std::string busy = saturated(e);
     if (!busy.empty()) return busy;
-    if (e.tx.waited_for_room >= kMostly) return "packet_buffer";
-    // The link has time left, but every request that may be under way is: latency bounds.
+    // The link has time left, but every request that may be under way is: its latency bounds. Reads
+    // that wait for a tag have their room already, so that the packet buffer is full of them.
     if (e.tag_waits >= kMostly) return "pcie";
+    if (e.tx.waited_for_room >= kMostly) return "packet_buffer";
     return e.tx.queue_stops > 0 ? "ring" : "load";
 }
 

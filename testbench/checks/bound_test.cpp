@@ -34,10 +34,10 @@ TEST(Bound, WhereNothingIsBusyLatencyBoundsByWhatItFills) {
     e.tx.occupied = 0.5;
     e.tx.queue_stops = 1;
     EXPECT_EQ(bound_of_tx(e), "ring");
-    e.tag_waits = 0.9;
-    EXPECT_EQ(bound_of_tx(e), "pcie");
     e.tx.waited_for_room = 0.9;
     EXPECT_EQ(bound_of_tx(e), "packet_buffer");
+    e.tag_waits = 0.9;
+    EXPECT_EQ(bound_of_tx(e), "pcie");
 }
 
 TEST(Bound, AReceiverThatLosesIsBoundByWhatItsBufferWaitedFor) {
