@@ -202,28 +202,6 @@ void put(ConfigNode& root, const std::string& path, const Position& path_at,
     }
 }
 
-/// The value of `--set` as TOML, its places being those of the argument; else a plain string.
-std::unique_ptr<ConfigNode> argument_value(const std::string& argument, std::size_t equals,
-                                           const SourceText& source) {
-    const std::string text = argument.substr(equals + 1);
-    Position at{&source, 1, static_cast<std::uint32_t>(equals + 2),
-                static_cast<std::uint32_t>(std::max<std::size_t>(text.size(), 1))};
-    std::unique_ptr<ConfigNode> value;
-    // The same width in front, so that columns are the argument's.
-    const std::string document = "x" + std::string(equals - 1, ' ') + "=" + text;
-    try {
-        const toml::table parsed = toml::parse(document);
-        const toml::node* node = parsed.get("x");
-        const bool plain = node->is_date() || node->is_time() || node->is_date_time();
-        if (parsed.size() == 1 && !plain) value = Converter(source).convert(*node);
-    } catch (const toml::parse_error&) {
-    }
-    if (value == nullptr) value = std::make_unique<ConfigNode>(text, at);
-    value->at = at;
-    value->raw = text;
-    return value;
-}
-
 }  // namespace
 
 std::unique_ptr<ConfigNode> read_toml_file(const std::filesystem::path& path, Sources& sources,
@@ -257,6 +235,23 @@ std::unique_ptr<ConfigNode> read_toml_text(const std::string& text, const std::s
     }
 }
 
+std::unique_ptr<ConfigNode> value_of_argument(const std::string& text, const Position& at) {
+    std::unique_ptr<ConfigNode> value;
+    // The same width in front, so that columns are the argument's.
+    const std::string document = "x" + std::string(std::max(at.column, 3u) - 3, ' ') + "=" + text;
+    try {
+        const toml::table parsed = toml::parse(document);
+        const toml::node* node = parsed.get("x");
+        const bool plain = node->is_date() || node->is_time() || node->is_date_time();
+        if (parsed.size() == 1 && !plain) value = Converter(*at.source).convert(*node);
+    } catch (const toml::parse_error&) {
+    }
+    if (value == nullptr) value = std::make_unique<ConfigNode>(text, at);
+    value->at = at;
+    value->raw = text;
+    return value;
+}
+
 void apply_set(ConfigNode& root, const std::string& argument, Sources& sources,
                Diagnostics& diagnostics) {
     sources.push_back({"--set " + argument, true, {argument}});
@@ -267,8 +262,11 @@ void apply_set(ConfigNode& root, const std::string& argument, Sources& sources,
                         "--set needs KEY=VALUE", {}, "for instance workload.bytes=1000000");
         return;
     }
-    put(root, argument.substr(0, equals), {&source, 1, 1, 1},
-        argument_value(argument, equals, source), diagnostics);
+    const std::string text = argument.substr(equals + 1);
+    const Position at{&source, 1, static_cast<std::uint32_t>(equals + 2),
+                      static_cast<std::uint32_t>(std::max<std::size_t>(text.size(), 1))};
+    put(root, argument.substr(0, equals), {&source, 1, 1, 1}, value_of_argument(text, at),
+        diagnostics);
 }
 
 std::string plain_key(const ConfigNode& root, const std::string& path) {

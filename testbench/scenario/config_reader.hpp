@@ -26,6 +26,9 @@ using Sources = std::deque<SourceText>;
 /// "link.wire0.propagation_ns", "nic.irq.itr". The value is TOML, or else a plain string.
 void apply_set(ConfigNode& root, const std::string& argument, Sources& sources,
                Diagnostics& diagnostics);
+/// A value as `--set` reads it: TOML, else a plain string. It stands at `at`, on one line.
+[[nodiscard]] std::unique_ptr<ConfigNode> value_of_argument(const std::string& text,
+                                                            const Position& at);
 /// The key with numbers for the names of hosts, links and NICs: equal for two keys of one thing.
 [[nodiscard]] std::string plain_key(const ConfigNode& root, const std::string& path);
 /// The same as apply_set with a value that was already read (a point of a sweep).

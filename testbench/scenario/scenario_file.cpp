@@ -10,8 +10,6 @@
 namespace doorbell::scenario {
 namespace {
 
-constexpr std::size_t kMostPoints = 10'000;
-
 std::unique_ptr<ConfigNode> take_key(ConfigNode& root, std::string_view key) {
     auto& table = *root.as<ConfigNode::Table>();
     for (auto it = table.begin(); it != table.end(); ++it) {
@@ -25,21 +23,22 @@ std::unique_ptr<ConfigNode> take_key(ConfigNode& root, std::string_view key) {
 
 }  // namespace
 
-ScenarioFile::ScenarioFile(const std::filesystem::path& path, const std::vector<std::string>& sets)
+ScenarioFile::ScenarioFile(const std::filesystem::path& path, const std::vector<std::string>& sets,
+                           const SweepChoice& choice)
     : root_(read_toml_file(path, sources_, diagnostics_)) {
-    apply(sets);
+    apply(sets, choice);
 }
 
 ScenarioFile::ScenarioFile(const std::string& text, const std::string& name,
-                           const std::vector<std::string>& sets)
+                           const std::vector<std::string>& sets, const SweepChoice& choice)
     : root_(read_toml_text(text, name, sources_, diagnostics_)) {
-    apply(sets);
+    apply(sets, choice);
 }
 
-void ScenarioFile::apply(const std::vector<std::string>& sets) {
+void ScenarioFile::apply(const std::vector<std::string>& sets, const SweepChoice& choice) {
     if (root_ == nullptr) return;
     sweep_ = take_key(*root_, "sweep");
-    read_sweep();
+    if (choice.own) read_sweep();
     for (const std::string& set : sets) {
         apply_set(*root_, set, sources_, diagnostics_);
         forget(set.substr(0, set.find('=')));
@@ -48,6 +47,36 @@ void ScenarioFile::apply(const std::vector<std::string>& sets) {
             diagnostics_.add(late->at, "a sweep cannot be set",
                              "it stands in the scenario file; --set gives a key one value");
         }
+    }
+    add_axes(choice.axes, sets);
+}
+
+/// The command line's axes come first, in its order: the last key varies fastest.
+void ScenarioFile::add_axes(const std::vector<std::string>& arguments,
+                            const std::vector<std::string>& sets) {
+    std::map<std::string, std::string> taken;  // plain key to who has it
+    for (const std::string& set : sets) {
+        taken.emplace(plain_key(*root_, set.substr(0, set.find('='))), "--set " + set);
+    }
+    std::size_t first = 0;
+    for (const std::string& argument : arguments) {
+        given_.push_back(read_axis(argument, sources_, diagnostics_));
+        const SweepAxis& axis = given_.back();
+        if (axis.values.empty()) continue;
+        const auto [owner, mine] = taken.emplace(plain_key(*root_, axis.key), "--axis " + argument);
+        if (!mine) {
+            diagnostics_.add(axis.key_at, fmt::format("'{}' cannot be an axis", axis.key),
+                             fmt::format("{} gives it its values", owner->second));
+            continue;
+        }
+        forget(axis.key);
+        Axis steps;
+        for (const auto& value : axis.values) {
+            steps.steps.push_back({{axis.key, axis.key_at, value.get()}});
+        }
+        axes_.insert(axes_.begin() + static_cast<std::ptrdiff_t>(first++), std::move(steps));
+        limit_points(axis.key_at);
+        if (axes_.empty()) return;
     }
 }
 
@@ -98,11 +127,15 @@ void ScenarioFile::read_sweep() {
         diagnostics_.add(sweep_->at,
                          fmt::format("[sweep] must be a table, this is {}", sweep_->type_name()));
     }
+    limit_points(sweep_->at);
+}
+
+void ScenarioFile::limit_points(const Position& at) {
     std::size_t count = 1;
     for (const Axis& axis : axes_) {
         count *= axis.steps.size();
-        if (count <= kMostPoints) continue;
-        diagnostics_.add(sweep_->at, fmt::format("the sweep makes more than {} runs", kMostPoints));
+        if (count <= kMostSweepPoints) continue;
+        diagnostics_.add(at, fmt::format("the sweep makes more than {} runs", kMostSweepPoints));
         axes_.clear();
         return;
     }

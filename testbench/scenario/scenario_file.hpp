@@ -8,17 +8,26 @@
 
 #include "testbench/scenario/config_reader.hpp"
 #include "testbench/scenario/decoder.hpp"
+#include "testbench/scenario/sweep_axis.hpp"
 
 namespace doorbell::scenario {
+
+/// What the command line says of a file's sweep.
+struct SweepChoice {
+    std::vector<std::string> axes;  ///< Arguments of `--axis`; they multiply the runs.
+    bool own = true;                ///< The file's own sweep counts.
+};
 
 /// A scenario file with what the command line changed in it, and the runs its sweep makes.
 class ScenarioFile {
 public:
-    /// Reads the file, then applies the arguments of `--set` in their order.
-    ScenarioFile(const std::filesystem::path& path, const std::vector<std::string>& sets);
+    /// Reads the file, then applies the arguments of `--set` in their order. An axis of `choice`
+    /// takes the place of the file's own for the same key, and is the outermost of all.
+    ScenarioFile(const std::filesystem::path& path, const std::vector<std::string>& sets,
+                 const SweepChoice& choice = {});
     /// The same from a text (tests).
     ScenarioFile(const std::string& text, const std::string& name,
-                 const std::vector<std::string>& sets);
+                 const std::vector<std::string>& sets, const SweepChoice& choice = {});
 
     [[nodiscard]] const Diagnostics& diagnostics() const { return diagnostics_; }
     [[nodiscard]] bool good() const { return diagnostics_.empty() && root_ != nullptr; }
@@ -45,8 +54,10 @@ private:
     struct Axis {
         std::vector<std::vector<Change>> steps;
     };
-    void apply(const std::vector<std::string>& sets);
+    void apply(const std::vector<std::string>& sets, const SweepChoice& choice);
     void read_sweep();
+    void add_axes(const std::vector<std::string>& arguments, const std::vector<std::string>& sets);
+    void limit_points(const Position& at);
     void read_axes(const ConfigNode& table);
     void read_steps(const ConfigNode::Array& tables);
     void forget(const std::string& key);
@@ -61,6 +72,7 @@ private:
     Diagnostics diagnostics_;
     std::unique_ptr<ConfigNode> root_;
     std::unique_ptr<ConfigNode> sweep_;
+    std::vector<SweepAxis> given_;  ///< Holds the values of the command line's axes.
     std::vector<Axis> axes_;
 };
 
