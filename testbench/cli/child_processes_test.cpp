@@ -8,6 +8,9 @@
 #include <cstdlib>
 #include <map>
 
+#include "testbench/cli/interrupt_guard.hpp"
+#include "testbench/report/test_folder.hpp"
+
 namespace doorbell::cli {
 namespace {
 
@@ -56,6 +59,25 @@ TEST(ChildProcessesTest, NoMoreRunAtATimeThanJobs) {
         run({shell("sort -n " + folder + ".counts | tail -1 | grep -qx '[123]'")}, 1);
     EXPECT_EQ(check.at(0).exit_code, 0);
     run({shell("rm -r " + folder + " " + folder + ".counts")}, 1);
+}
+
+TEST(ChildProcessesTest, WhatAChildPrintsGoesToItsLogOverWhatWasThere) {
+    const report::TestFolder folder;
+    const auto log = [&](std::size_t i) -> std::string { return folder / std::to_string(i); };
+    std::ofstream(log(0)) << "an older and longer log\n";
+    run_children(
+        {shell("echo out; echo error >&2"), shell("echo other")}, 1,
+        [](std::size_t, const ChildEnd&) {}, {}, log);
+    EXPECT_EQ(report::read_file(log(0)), "out\nerror\n");
+    EXPECT_EQ(report::read_file(log(1)), "other\n");
+}
+
+TEST(ChildProcessesTest, AnInterruptOutsideIsNotForgottenByTheChildrenWithin) {
+    const InterruptGuard guard;
+    raise(SIGTERM);
+    const auto ends = run({shell("exit 0")}, 1);
+    EXPECT_TRUE(ends.at(0).withheld);
+    EXPECT_EQ(InterruptGuard::signal(), SIGTERM);
 }
 
 TEST(ChildProcessesTest, AnInterruptIsPassedOnAndNothingNewIsStarted) {

@@ -62,7 +62,7 @@ void describe_run(RunResult& result, const PlannedRun& run, const RunOptions& op
 
 int child_run(const RunOptions& options, const ProgramPaths& paths) {
     const std::filesystem::path file_path = options.scenarios.at(0);
-    const scenario::ScenarioFile file(file_path, options.sets);
+    const scenario::ScenarioFile file(file_path, options.sets, options.sweep);
     if (!file.good()) {
         std::cerr << file.diagnostics().text();
         return static_cast<int>(Verdict::kError);

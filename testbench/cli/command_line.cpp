@@ -15,6 +15,7 @@ Examples:
   doorbell run tcp_file --set workload.input=README.md --set workload.output=/tmp/copy
   doorbell run lossy_wire --seed 7 --hash                the same seed gives the same hash
   doorbell run interrupt_moderation --jobs 2             a sweep, two processes at a time
+  doorbell sweep ping --axis workload.size=56:1456:200   one table and plots of many runs
   doorbell run my.toml --format json | python3 -m json.tool
   doorbell check my.toml                                 mistakes, with line and column
   doorbell describe scenario                             every key of a scenario file
@@ -37,6 +38,30 @@ Keys of --set are those of the scenario file; hosts and links go by name, NICs b
   --set link.wire0.faults.loss_ppm=20000
 A key that the scenario sweeps has the value of --set in every run; runs that differed in nothing
 else are one.
+)";
+
+constexpr const char* kSweepExamples = R"(
+An axis is a key of --set with the values it takes, in a list of values and ranges, both ends
+included: 64,128,256:1500:64 in steps, 64:4096:x2 by factors. Several axes multiply; an axis takes
+the place of the scenario's own sweep of its key. Values with commas or colons stand in quotes.
+
+  doorbell sweep interrupt_moderation                    the scenario's own sweep, as a table
+  doorbell sweep interrupt_moderation --no-sweep --axis settings.driver.itr=0,50:800:50
+  doorbell sweep ping --axis workload.size=8:1472:x2 --axis nic.pcie.lanes=1,4 --seeds 3
+  doorbell sweep ping --axis workload.size=56:1456:100 --metric 'host.a.app.*.latency_*'
+  doorbell sweep ping --axis workload.size=8:1400 --executor slurm --slurm-args '--time=10'
+
+In the folder: sweep.csv and sweep.json (the same for -j1, -j8 and Slurm, byte for byte),
+host_times.csv (where and how long), plots/*.svg, and a folder for each point with its evidence.
+
+Run again, the same command runs what is missing: points that were interrupted, that broke, or whose
+scenario, seed, inputs or program changed. Others are kept; --fresh runs all.
+
+Slurm: one job array, submitted where the command runs; program, scenario and folder must have the
+same names on its nodes (a shared file system). Interrupted, or with --no-wait, the jobs go on, and
+the same command collects them.
+
+Exit codes: the worst of all points, as of run; 2 also when points are missing; 130 interrupted.
 )";
 
 constexpr const char* kServeExamples = R"(
@@ -72,6 +97,8 @@ const std::map<std::string, Format> kFormats = {{"text", Format::kText}, {"json"
 const std::map<std::string, Capture> kCaptures = {
     {"none", Capture::kNone}, {"wire", Capture::kWire}, {"all", Capture::kAll}};
 const std::map<std::string, Trace> kTraces = {{"binary", Trace::kBinary}, {"json", Trace::kJson}};
+const std::map<std::string, Executor> kExecutors = {{"local", Executor::kLocal},
+                                                    {"slurm", Executor::kSlurm}};
 const std::map<std::string, Colour> kColours = {
     {"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}};
 
@@ -93,6 +120,21 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value,
         ->type_name(list);
 }
 
+void add_seed(CLI::App& sub, std::uint64_t& seed) {
+    sub.add_option("--seed", seed, "Of everything random in the run")
+        ->type_name("N")
+        // Without this, -1 and 2^64 would be taken for 2^64 - 1, and nothing for 0.
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+                std::uint64_t ignored = 0;
+                return scenario::parse_unsigned(text, ignored)
+                           ? ""
+                           : "'" + text + "' is no whole number below 2^64";
+            },
+            ""))
+        ->capture_default_str();
+}
+
 void add_run(CLI::App& app, RunOptions& run) {
     CLI::App& sub = *app.add_subcommand("run", "Run scenarios");
     sub.footer(kRunExamples);
@@ -102,18 +144,7 @@ void add_run(CLI::App& app, RunOptions& run) {
     sub.add_option("--set", run.sets, "Change a key of the scenario")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
-    sub.add_option("--seed", run.seed, "Of everything random in the run")
-        ->type_name("N")
-        // Without this, -1 and 2^64 would be taken for 2^64 - 1, and nothing for 0.
-        ->check(CLI::Validator(
-            [](const std::string& text) {
-                std::uint64_t seed = 0;
-                return scenario::parse_unsigned(text, seed)
-                           ? ""
-                           : "'" + text + "' is no whole number below 2^64";
-            },
-            ""))
-        ->capture_default_str();
+    add_seed(sub, run.seed);
     sub.add_option("-j,--jobs", run.jobs, "Runs at the same time")
         ->type_name("N")
         ->check(CLI::Range(1, 1024))
@@ -135,9 +166,81 @@ void add_run(CLI::App& app, RunOptions& run) {
     sub.add_flag_function(
         "-q,--quiet", [&run](std::int64_t) { run.verbosity = -1; }, "Verdicts only");
     add_choice(sub, "--color", run.colour, kColours, "Colour (default: on a terminal)");
+    sub.add_flag_function(
+        "--no-sweep", [&run](std::int64_t) { run.sweep.own = false; },
+        "Leave out the scenario's sweep: one run");
+    sub.add_option("--axis", run.sweep.axes)->allow_extra_args(false)->group("");
     sub.add_flag("--child", run.is_child)->group("");
     sub.add_option("--point", run.point)->group("");
     sub.add_flag("--progress", run.progress)->group("");
+}
+
+void add_sweep(CLI::App& app, SweepOptions& sweep) {
+    CLI::App& sub =
+        *app.add_subcommand("sweep", "Run a scenario at many points: one table, and plots");
+    sub.footer(kSweepExamples);
+    sub.add_option("scenario", sweep.scenario, "Name of a shipped scenario, or path of a TOML file")
+        ->required()
+        ->type_name("SCENARIO");
+    sub.add_option("--axis", sweep.run.sweep.axes, "Vary a key of the scenario")
+        ->type_name("KEY=VALUES")
+        ->allow_extra_args(false);
+    sub.add_flag_function(
+        "--no-sweep", [&sweep](std::int64_t) { sweep.run.sweep.own = false; },
+        "Leave out the scenario's own sweep");
+    sub.add_option("--set", sweep.run.sets, "Change a key of the scenario in all points")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+    add_seed(sub, sweep.run.seed);
+    sub.add_option("--seeds", sweep.seeds, "Run each point with so many seeds, from --seed on")
+        ->type_name("N")
+        ->check(CLI::Range(1, 10'000).description(""))
+        ->capture_default_str();
+    sub.add_option("--metric", sweep.metrics,
+                   "A column of the table; '*' stands for anything (default: what the scenario's "
+                   "expectations name)")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    sub.add_option("-j,--jobs", sweep.jobs, "Points at the same time (default: one a CPU)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024).description(""));
+    sub.add_option("-o,--out", sweep.run.out, "Folder (default out/sweep/SCENARIO)")
+        ->type_name("DIR");
+    sub.add_flag("--fresh", sweep.fresh, "Run all points, also those that have a result");
+    sub.add_flag("--dry-run", sweep.dry_run, "List the points, and run none");
+    add_choice(sub, "--format", sweep.run.format, kFormats, "What is printed");
+    auto* plot = sub.add_flag_function(
+        "--plot", [&sweep](std::int64_t) { sweep.plots = Plots::kAlways; },
+        "Plots are wanted: without matplotlib it is an error");
+    sub.add_flag_function(
+           "--no-plot", [&sweep](std::int64_t) { sweep.plots = Plots::kNever; }, "No plots")
+        ->excludes(plot);
+    sweep.run.capture = Capture::kNone;
+    add_choice(sub, "--capture", sweep.run.capture, kCaptures,
+               "Frames to keep of each point (default none)");
+    add_choice(sub, "--trace", sweep.run.trace, kTraces, "Write each point's event stream")
+        ->expected(0, 1)
+        ->default_str("binary");
+    sub.add_flag("--hash", sweep.run.hash, "A column with the hash of the event stream");
+    add_choice(sub, "--executor", sweep.executor, kExecutors,
+               "Where points run: on this machine, or as a job array of Slurm");
+    sub.add_option("--slurm-args", sweep.slurm_args, "More options for sbatch")
+        ->type_name("'OPTIONS'");
+    sub.add_option("--points-per-task", sweep.points_per_task,
+                   "Points a task of the array runs, as many at a time as it has CPUs")
+        ->type_name("N")
+        ->check(CLI::Range(1, 10'000).description(""))
+        ->capture_default_str();
+    sub.add_flag("--no-wait", sweep.no_wait, "Submit, or collect what there is, and return");
+    sub.add_flag_function(
+        "-q,--quiet", [&sweep](std::int64_t) { sweep.run.verbosity = -1; }, "One line only");
+}
+
+void add_sweep_task(CLI::App& app, SweepTaskOptions& options) {
+    CLI::App& sub =
+        *app.add_subcommand("sweep-task", "Run the points of one task of a Slurm job array");
+    sub.group("");
+    sub.add_option("plan", options.plan, "plan.json of the submission")->required();
 }
 
 void add_serve(CLI::App& app, ServeOptions& serve) {
@@ -245,6 +348,8 @@ std::unique_ptr<CLI::App> make_command_line(CommandLine& line) {
     app->set_version_flag("--version", std::string("doorbell ") + DOORBELL_VERSION);
     app->failure_message(CLI::FailureMessage::simple);
     add_run(*app, line.run);
+    add_sweep(*app, line.sweep);
+    add_sweep_task(*app, line.sweep_task);
     add_serve(*app, line.serve);
     add_inspect(*app, line.inspect);
     add_others(*app, line);

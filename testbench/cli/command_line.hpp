@@ -7,12 +7,15 @@
 
 #include "testbench/cli/run_options.hpp"
 #include "testbench/cli/serve_options.hpp"
+#include "testbench/cli/sweep/sweep_options.hpp"
 
 namespace doorbell::cli {
 
 /// What the user typed, as CLI11 has read it.
 struct CommandLine {
     RunOptions run;
+    SweepOptions sweep;
+    SweepTaskOptions sweep_task;
     ServeOptions serve;
     InspectOptions inspect;
     Format list_format = Format::kText;

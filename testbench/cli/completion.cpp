@@ -22,6 +22,7 @@ struct Command {
 std::vector<Command> commands_of(const CLI::App& app) {
     std::vector<Command> commands;
     for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+        if (sub->get_group().empty()) continue;  // not for users
         Command command{sub->get_name(), sub->get_description(), {}, false};
         for (const CLI::Option* option : sub->get_options()) {
             // An option without a group is not for users.

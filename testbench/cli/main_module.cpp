@@ -15,6 +15,8 @@
 #include "testbench/cli/host_wire_module.hpp"
 #include "testbench/cli/run_command.hpp"
 #include "testbench/cli/serve_command.hpp"
+#include "testbench/cli/sweep/slurm_executor.hpp"
+#include "testbench/cli/sweep/sweep_command.hpp"
 #include "testbench/report/log.hpp"
 #include "testbench/scenario/diagnostic.hpp"
 
@@ -27,6 +29,8 @@ constexpr int kUsageError = 2;
 std::function<int()> simulated_part;
 
 int dispatch(const CLI::App& app, const CommandLine& line, const ProgramPaths& paths) {
+    if (app.got_subcommand("sweep")) return sweep_command(line.sweep, paths);
+    if (app.got_subcommand("sweep-task")) return sweep_task_command(line.sweep_task, paths);
     if (app.got_subcommand("serve")) return serve_command(line.serve, paths);
     if (app.got_subcommand("inspect")) return inspect_command(line.inspect);
     if (app.got_subcommand("list")) return list_command(paths, line.list_format, line.list_names);
@@ -50,7 +54,9 @@ log::Level level_of(int verbosity) {
 /// Says so when the first word is no subcommand: CLI11 would only ask for one.
 bool says_unknown_subcommand(CLI::App& app, const std::string& word) {
     std::vector<std::string> names;
-    for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+    for (const CLI::App* sub : app.get_subcommands({})) {
+        if (!sub->get_group().empty()) names.push_back(sub->get_name());
+    }
     const bool known = std::find(names.begin(), names.end(), word) != names.end();
     if (word.empty() || word[0] == '-' || known) return false;
     std::cerr << "error: there is no subcommand '" << word << "'\n";
@@ -70,6 +76,8 @@ int run_main(int argc, char** argv) {
         return app->exit(error) == 0 ? 0 : kUsageError;
     }
     const ProgramPaths paths = find_paths(argv[0]);
+    line.sweep.command_line = shell_quoted(paths.command);
+    for (int i = 1; i < argc; i++) line.sweep.command_line += " " + shell_quoted(argv[i]);
     const bool serves = app->got_subcommand("serve");
     log::set_level(level_of(serves ? line.serve.verbosity : line.run.verbosity));
     if (line.run.is_child) {

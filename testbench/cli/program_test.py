@@ -581,6 +581,10 @@ value = 1
         again = self.passes(str(first.folder / "resolved.toml"), "--seed", "3", "--hash")
         self.assertEqual(first.result["trace_hash"], again.result["trace_hash"])
 
+    def test_a_scenarios_sweep_can_be_left_out(self):
+        run = self.passes("scatter_gather", "--no-sweep", "--set", "workload.segments=8")
+        self.assertEqual(run.result["settings"], {"workload.segments": "8"})
+
     def test_junit_names_every_run(self):
         junit = self.folder / "junit.xml"
         self.run_doorbell("ping", "scatter_gather", "--junit", str(junit))
@@ -660,6 +664,11 @@ class Commands(unittest.TestCase):
         self.assertEqual(asked.stdout.strip(), "--seed", asked.stderr)
         for shell in ("zsh", "fish"):
             self.assertIn("doorbell", doorbell("completion", shell).stdout)
+        # What one process of the program asks another is not for users.
+        for shell in ("bash", "zsh", "fish"):
+            self.assertNotIn("sweep-task", doorbell("completion", shell).stdout)
+        self.assertNotIn("sweep-task", doorbell("--help").stdout)
+        self.assertNotIn("sweep-task", doorbell("frobnicate").stderr)
 
     def test_help_teaches_with_examples(self):
         for arguments in (("--help",), ("run", "--help")):
@@ -667,12 +676,13 @@ class Commands(unittest.TestCase):
             self.assertIn("--set workload", text)
 
     def test_help_of_a_subcommand_shows_no_examples_of_others(self):
-        commands = ("serve", "inspect", "list", "describe", "check", "regs", "test", "completion")
+        commands = ("serve", "inspect", "list", "describe", "check", "regs", "test", "completion",
+                    "sweep")
         for command in commands:
             done = doorbell(command, "--help")
             self.assertEqual(done.returncode, 0, command)
             self.assertNotIn("doorbell run", done.stdout, command)
-        for command in ("serve", "inspect", "describe", "regs"):
+        for command in ("serve", "inspect", "describe", "regs", "sweep"):
             self.assertIn(f"\n  doorbell {command} ", doorbell(command, "--help").stdout)
 
 

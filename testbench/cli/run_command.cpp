@@ -30,20 +30,12 @@ std::vector<PlannedRun> plan(const RunOptions& options, const ProgramPaths& path
     std::vector<PlannedRun> runs;
     bool good = true;
     for (const std::string& name : options.scenarios) {
-        const std::filesystem::path file = scenario_path(paths, name);
-        if (name.find('/') == std::string::npos && !std::filesystem::exists(file)) {
-            if (file.extension() == ".toml" && file == name) {
-                std::cerr << fmt::format("error: {}: no such file\n", name);
-                good = false;
-                continue;
-            }
-            std::cerr << fmt::format("error: there is no scenario '{}'\n", name);
-            const auto help = scenario::suggestion(name, shipped_scenarios(paths));
-            if (!help.empty()) std::cerr << "      = help: " << help << "\n";
+        const std::filesystem::path file = find_scenario(paths, name);
+        if (file.empty()) {
             good = false;
             continue;
         }
-        const scenario::ScenarioFile read(file, options.sets);
+        const scenario::ScenarioFile read(file, options.sets, options.sweep);
         if (!read.good()) {
             std::cerr << read.diagnostics().text();
             good = false;

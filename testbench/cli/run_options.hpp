@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "testbench/scenario/scenario_file.hpp"
+
 namespace doorbell::cli {
 
 enum class Capture : std::uint8_t { kNone, kWire, kAll };
@@ -15,6 +17,7 @@ enum class Colour : std::uint8_t { kAuto, kAlways, kNever };
 struct RunOptions {
     std::vector<std::string> scenarios;
     std::vector<std::string> sets;
+    scenario::SweepChoice sweep;
     std::uint64_t seed = 1;
     unsigned jobs = 1;
     std::string out;  ///< Empty: out/<scenario>.

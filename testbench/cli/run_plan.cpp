@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <iostream>
+
+#include "testbench/scenario/diagnostic.hpp"
+
 namespace doorbell::cli {
 namespace {
 
@@ -32,6 +36,8 @@ std::vector<std::string> child_command(const PlannedRun& run, const RunOptions& 
     add("--out", run.folder.string());
     add("--capture", name_of(options.capture));
     for (const std::string& set : options.sets) add("--set", set);
+    for (const std::string& axis : options.sweep.axes) add("--axis", axis);
+    if (!options.sweep.own) command.emplace_back("--no-sweep");
     if (options.hash) command.emplace_back("--hash");
     if (options.trace == Trace::kBinary) command.emplace_back("--trace=binary");
     if (options.trace == Trace::kJson) command.emplace_back("--trace=json");
@@ -48,7 +54,22 @@ std::string replay_command(const PlannedRun& run, const RunOptions& options,
     for (const auto& [key, value] : run.point_settings) {
         command += " --set " + shell_quoted(key + "=" + value);
     }
+    // One run, whatever its neighbours in the sweep change besides.
+    if (!run.point_settings.empty() || !options.sweep.own) command += " --no-sweep";
     return command + fmt::format(" --seed {}", options.seed);
+}
+
+std::filesystem::path find_scenario(const ProgramPaths& paths, const std::string& name) {
+    const std::filesystem::path file = scenario_path(paths, name);
+    if (name.find('/') != std::string::npos || std::filesystem::exists(file)) return file;
+    if (file.extension() == ".toml" && file == name) {
+        std::cerr << fmt::format("error: {}: no such file\n", name);
+        return {};
+    }
+    std::cerr << fmt::format("error: there is no scenario '{}'\n", name);
+    const std::string help = scenario::suggestion(name, shipped_scenarios(paths));
+    if (!help.empty()) std::cerr << "      = help: " << help << "\n";
+    return {};
 }
 
 std::filesystem::path run_folder(const RunOptions& options, const std::string& name,

@@ -31,6 +31,9 @@ struct PlannedRun {
 /// The one command with which a user does a run again.
 [[nodiscard]] std::string replay_command(const PlannedRun& run, const RunOptions& options,
                                          const ProgramPaths& paths);
+/// The file of a scenario as the user named it; empty, and said on stderr, when there is none.
+[[nodiscard]] std::filesystem::path find_scenario(const ProgramPaths& paths,
+                                                  const std::string& name);
 /// Where the evidence of a run goes. `several`: more than one scenario, or a sweep.
 [[nodiscard]] std::filesystem::path run_folder(const RunOptions& options, const std::string& name,
                                                bool several_scenarios, std::size_t points,

@@ -16,9 +16,9 @@ TEST(RunPlanTest, TheReplayCommandNamesScenarioSettingsPointAndSeedForAShell) {
     ProgramPaths paths;
     paths.command = "./doorbell";
     const PlannedRun run{"tcp_file", "tcp_file", "x.toml", "out", 1, {{"nic.irq.itr", "5"}}};
-    EXPECT_EQ(
-        replay_command(run, options, paths),
-        "./doorbell run tcp_file --set 'workload.input=my file' --set nic.irq.itr=5 --seed 7");
+    EXPECT_EQ(replay_command(run, options, paths),
+              "./doorbell run tcp_file --set 'workload.input=my file' --set nic.irq.itr=5 "
+              "--no-sweep --seed 7");
 }
 
 TEST(RunPlanTest, AChildIsToldEverythingThatChangesARun) {
@@ -28,13 +28,15 @@ TEST(RunPlanTest, AChildIsToldEverythingThatChangesARun) {
     options.trace = Trace::kJson;
     options.hash = true;
     options.sets = {"a=b"};
+    options.sweep = {{"k=1,2"}, false};
     ProgramPaths paths;
     paths.executable = "/bin/doorbell";
     const PlannedRun run{"s", "s", "/s.toml", "/out", 4, {}};
     EXPECT_THAT(
         child_command(run, options, paths),
         AllOf(Contains("--child"), Contains("4"), Contains("9"), Contains("/out"), Contains("none"),
-              Contains("--trace=json"), Contains("--hash"), Contains("a=b"), Contains("/s.toml")));
+              Contains("--trace=json"), Contains("--hash"), Contains("a=b"), Contains("/s.toml"),
+              Contains("--axis"), Contains("k=1,2"), Contains("--no-sweep")));
 }
 
 TEST(RunPlanTest, EveryRunHasAFolderOfItsOwn) {

@@ -72,6 +72,20 @@ class DoorbellScript(unittest.TestCase):
         code, _, errors = self.run_script("run", "ping")
         self.assertEqual(code, 0, errors)
 
+    def test_only_a_sweep_that_asks_for_plots_wants_what_draws_them(self):
+        program = self.tree / "build/release/bin/doorbell"
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\necho \"$@\"\n")
+        program.chmod(0o755)
+        packages = self.tree / "build/.packages"
+        for words in (("run", "ping"), ("sweep", "ping"), ("run", "ping", "--plot")):
+            code, out, errors = self.run_script(*words)
+            self.assertEqual((code, out), (0, " ".join(words) + "\n"), errors)
+            self.assertNotIn("matplotlib", packages.read_text())
+        code, out, errors = self.run_script("sweep", "ping", "--plot", "-j1")
+        self.assertEqual((code, out), (0, "sweep ping --plot -j1\n"), errors)
+        self.assertIn("python3-matplotlib", packages.read_text())
+
     def test_a_build_folder_is_configured_again_when_the_presets_have_changed_and_only_then(self):
         def configured_by(*arguments):
             code, _, errors = self.run_script(*arguments)

@@ -5,7 +5,7 @@
 # ./doorbell test --full   also: clang build with equal hashes, a 200 MB file, cost of events, every
 #                          row of the ladder with Linux 6.1 and 6.12, 10,000 programs against QEMU's
 #                          e1000e, ten million accesses of a hostile guest, fuzzing (NIC and server,
-#                          DOORBELL_FUZZ_SECONDS each, 1800)
+#                          DOORBELL_FUZZ_SECONDS each, 1800), a sweep on a real Slurm of one node
 # ./doorbell test ... -- -R NAME   what follows goes to ctest (-L qemu: what needs a QEMU)
 
 passed_total=0

@@ -1,0 +1,164 @@
+#include "testbench/cli/sweep/point_result.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+
+#include "testbench/cli/child_processes.hpp"
+#include "testbench/cli/child_result.hpp"
+
+namespace doorbell::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kStamp = "point.json";
+constexpr const char* kResult = "result.json";
+constexpr const char* kLog = "run.log";
+
+double now_s() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+std::string host_name() {
+    char name[256] = "";
+    return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+/// Empty when it was not there.
+std::string text_of(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Whole or not at all, whoever looks.
+bool write_stamp(const SweepPoint& point, double wall_s) {
+    const fs::path file = point.run.folder / kStamp;
+    const fs::path unfinished = point.run.folder / fmt::format("{}.{}", kStamp, getpid());
+    std::ofstream stream(unfinished);
+    const json stamp = {{"identity", point.identity},
+                        {"result", digest_of(text_of(point.run.folder / kResult))},
+                        {"host", host_name()},
+                        {"wall_s", wall_s}};
+    stream << stamp.dump(2) << "\n";
+    stream.close();
+    std::error_code error;
+    if (stream) fs::rename(unfinished, file, error);
+    return stream && !error;
+}
+
+/// Empty when the folder is ready for the point.
+std::string prepare(const SweepPoint& point) {
+    std::error_code error;
+    fs::create_directories(point.run.folder, error);
+    for (const char* name : {kStamp, kLog}) {
+        if (!error) fs::remove(point.run.folder / name, error);
+    }
+    for (const char* name : kEvidenceFiles) {
+        if (!error) fs::remove(point.run.folder / name, error);
+    }
+    return error ? fmt::format("its folder '{}' cannot be used: {}", point.run.folder.string(),
+                               error.message())
+                 : "";
+}
+
+class Runner {
+public:
+    Runner(const SweepPlan& plan, const std::vector<const SweepPoint*>& points,
+           const ProgramPaths& paths)
+        : plan_(plan),
+          points_(points),
+          paths_(paths),
+          started_s_(points.size()),
+          refused_(points.size()) {}
+
+    bool starting(std::size_t i) {
+        const SweepPoint& point = *points_[i];
+        const std::string changed = changed_file(plan_, point, digests_);
+        refused_[i] = changed.empty() ? prepare(point) : say_changed(changed);
+        started_s_[i] = now_s();
+        return refused_[i].empty();
+    }
+
+    PointEnd end(std::size_t i, const ChildEnd& end) {
+        const SweepPoint& point = *points_[i];
+        if (!refused_[i].empty()) return {std::nullopt, refused_[i]};
+        if (end.withheld) return {std::nullopt, "not started: interrupted"};
+        if (!end.started) return {std::nullopt, "the run could not be started"};
+        if (end.signal == SIGINT || end.signal == SIGTERM) {
+            return {std::nullopt, fmt::format("interrupted by {}", end.text())};
+        }
+        PointResult result;
+        result.result = child_result(point.run, end, plan_.options_of(point), paths_);
+        result.host = host_name();
+        result.wall_s = now_s() - started_s_[i];
+        const std::string changed = changed_file(plan_, point, digests_);
+        if (!changed.empty()) return {std::nullopt, say_changed(changed)};
+        if (!write_stamp(point, result.wall_s)) {
+            return {std::nullopt,
+                    fmt::format("'{}' cannot be written", (point.run.folder / kStamp).string())};
+        }
+        return {result, ""};
+    }
+
+private:
+    static std::string say_changed(const std::string& file) {
+        return fmt::format("'{}' is another than when the sweep was planned; run it again", file);
+    }
+
+    const SweepPlan& plan_;
+    const std::vector<const SweepPoint*>& points_;
+    const ProgramPaths& paths_;
+    FileDigests digests_;
+    std::vector<double> started_s_;
+    std::vector<std::string> refused_;
+};
+
+}  // namespace
+
+std::optional<PointResult> read_result(const SweepPoint& point) {
+    const json stamp = json::parse(text_of(point.run.folder / kStamp), nullptr, false);
+    if (!stamp.is_object() || stamp.value("identity", "") != point.identity) return std::nullopt;
+    const std::string text = text_of(point.run.folder / kResult);
+    if (stamp.value("result", "") != digest_of(text)) return std::nullopt;
+    PointResult result;
+    result.result = json::parse(text, nullptr, false);
+    if (!result.result.is_object()) return std::nullopt;
+    result.host = stamp.value("host", "");
+    result.wall_s = stamp.value("wall_s", 0.0);
+    return result;
+}
+
+bool is_final(const PointResult& result) {
+    const report::Verdict verdict = verdict_of(result.result);
+    return verdict == report::Verdict::kPass || verdict == report::Verdict::kFail;
+}
+
+void forget_result(const SweepPoint& point) {
+    std::error_code ignored;
+    fs::remove(point.run.folder / kStamp, ignored);
+}
+
+int run_points(const SweepPlan& plan, const std::vector<const SweepPoint*>& points,
+               const ProgramPaths& paths, unsigned jobs,
+               const std::function<void(const SweepPoint&, const PointEnd&)>& ended) {
+    std::vector<std::vector<std::string>> commands;
+    for (const SweepPoint* point : points) {
+        RunOptions options = plan.options_of(*point);
+        options.verbosity = -1;
+        commands.push_back(child_command(point->run, options, paths));
+    }
+    Runner runner(plan, points, paths);
+    return run_children(
+        commands, jobs,
+        [&](std::size_t i, const ChildEnd& end) { ended(*points[i], runner.end(i, end)); },
+        [&](std::size_t i) { return runner.starting(i); },
+        [&](std::size_t i) { return (points[i]->run.folder / kLog).string(); });
+}
+
+}  // namespace doorbell::cli
