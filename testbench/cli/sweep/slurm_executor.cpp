@@ -237,7 +237,8 @@ bool SlurmExecutor::load_submissions() {
 /// Sorts the points: those with tasks that are at work are waited for, the rest is to be submitted.
 bool SlurmExecutor::find_those_at_work(const std::vector<const SweepPoint*>& points,
                                        std::vector<const SweepPoint*>& rest) {
-    for (auto& [job, submission] : submissions_) {
+    for (const auto& entry : submissions_) {
+        const Submission& submission = entry.second;
         if (!submission.at_work()) continue;
         const bool other_plan = std::any_of(points.begin(), points.end(), [&](const auto* point) {
             const auto known = submission.folders.find(point->run.folder.string());
@@ -247,7 +248,7 @@ bool SlurmExecutor::find_those_at_work(const std::vector<const SweepPoint*>& poi
         std::cerr << fmt::format(
             "error: job {} is still at work in '{}', with points as they were {}\n"
             "      = help: wait for it, or end it with: scancel {}\n",
-            job, plan_.out.string(),
+            submission.job, plan_.out.string(),
             other_plan ? "before scenario or program changed" : "until now", job);
         return false;
     }
