@@ -249,7 +249,7 @@ bool SlurmExecutor::find_those_at_work(const std::vector<const SweepPoint*>& poi
             "error: job {} is still at work in '{}', with points as they were {}\n"
             "      = help: wait for it, or end it with: scancel {}\n",
             submission.job, plan_.out.string(),
-            other_plan ? "before scenario or program changed" : "until now", job);
+            other_plan ? "before scenario or program changed" : "until now", submission.job);
         return false;
     }
     std::set<std::pair<std::string, std::uint32_t>> said;

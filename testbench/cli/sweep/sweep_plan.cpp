@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <iostream>
+#include <iterator>
 #include <set>
 
 #include "testbench/cli/program_knowledge.hpp"
@@ -187,8 +188,17 @@ private:
                       << "\n";
             good = false;
         }
-        plan_.metrics = options_.metrics.empty() ? expected_ : options_.metrics;
+        plan_.metrics = options_.metrics.empty() ? default_metrics() : options_.metrics;
         return good;
+    }
+
+    /// What the expectations name one by one. A pattern mostly stands for what must be nothing, in
+    /// many places, and the verdict says whether it was.
+    [[nodiscard]] std::vector<std::string> default_metrics() const {
+        std::vector<std::string> names;
+        std::copy_if(expected_.begin(), expected_.end(), std::back_inserter(names),
+                     [](const std::string& name) { return name.find('*') == std::string::npos; });
+        return names.empty() ? expected_ : names;
     }
 
     const SweepOptions& options_;

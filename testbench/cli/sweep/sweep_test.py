@@ -85,6 +85,13 @@ class Table(Sweeps):
         self.sweep("scatter_gather", "--axis", "workload.segments=2,4", out="axis")
         self.assertEqual([row["workload.segments"] for row in self.rows("axis")], ["2", "4"])
 
+    def test_a_pattern_that_the_scenario_expects_is_no_column_by_default(self):
+        self.assertIn('metric = "link.wire0.*.drops.*"', (SCENARIOS / "line_rate.toml").read_text())
+        self.sweep("line_rate", "--no-sweep", "--axis", "workload.size=64,1518")
+        columns = list(self.rows()[0])
+        self.assertIn("wire.frames_per_s", columns)
+        self.assertEqual([name for name in columns if "drops" in name or "*" in name], [])
+
     def test_metrics_are_chosen_by_name_and_pattern(self):
         self.sweep("ping", "--metric", "run.simulated_ns", "--metric", "host.a.app.*.latency_p*")
         self.assertEqual(list(self.rows()[0])[2:-1], [
