@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <csignal>
 
 #include "testbench/report/test_folder.hpp"
@@ -140,6 +141,15 @@ TEST(FileDigestsTest, ADigestIsOfTheContentsAndNoFileHasNone) {
     EXPECT_EQ(one, digest_of("one"));
     std::ofstream(file) << "other";
     EXPECT_EQ(digests.digest(file), digest_of("other"));
+    // Either alone tells a change: the time, or, where that is too coarse, the size.
+    std::ofstream(file) << "OTHER";
+    std::filesystem::last_write_time(
+        file, std::filesystem::last_write_time(file) - std::chrono::seconds(5));
+    EXPECT_EQ(digests.digest(file), digest_of("OTHER"));
+    const auto time = std::filesystem::last_write_time(file);
+    std::ofstream(file) << "longer";
+    std::filesystem::last_write_time(file, time);
+    EXPECT_EQ(digests.digest(file), digest_of("longer"));
     EXPECT_EQ(digests.digest(folder / ""), "") << "a folder";
 }
 

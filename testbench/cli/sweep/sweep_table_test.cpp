@@ -71,10 +71,10 @@ TEST_F(SweepTableTest, AFieldThatNeedsQuotesHasThem) {
 TEST_F(SweepTableTest, APatternBecomesTheNamesOfAllRunsSortedAndEachOnce) {
     plan.metrics = {"z", "app.*.p50", "app.*"};
     point("1", "x", passed({{"app.1.p50", 1}, {"app.0.p50", 2}, {"z", 3}}));
-    point("2", "x", passed({{"app.2.p50", 1}, {"app.0.max", 4}, {"other", 5}}));
+    point("2", "x", passed({{"app.00.p50", 1}, {"app.0.max", 4}, {"other", 5}}));
     EXPECT_THAT(table().metrics(),
-                ElementsAre("z", "app.0.p50", "app.1.p50", "app.2.p50", "app.0.max"));
-    EXPECT_THAT(table().csv(), HasSubstr("\r\n2,x,1,pass,,,,1,4,"));
+                ElementsAre("z", "app.0.p50", "app.00.p50", "app.1.p50", "app.0.max"));
+    EXPECT_THAT(table().csv(), HasSubstr("\r\n2,x,1,pass,,,1,,4,"));
 }
 
 TEST_F(SweepTableTest, APointWithoutAResultIsARowThatSaysSo) {
