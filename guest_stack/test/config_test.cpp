@@ -108,7 +108,13 @@ TEST(Arguments, AreCheckedStrictly) {
         {{"tcp_bidirectional", "--send", "x", "--receive", "y"}, "needs either --listen"},
         {{"packet_generator", "--mac", "nonsense"}, "--mac takes aa:bb:cc:dd:ee:ff"},
         {{"packet_generator", "--size", "30"}, "--size takes a number, 50..65549, not '30'"},
+        {{"packet_generator", "--wire-size", "20"}, "--wire-size 20 is impossible here"},
+        {{"packet_generator", "--wire-size", "1530"},
+         "without --tso and an mtu_bytes of 1500: 54.."},
         {{"packet_sink", "--nic", "3"}, "--nic 3: there is no such NIC"},
+        {{"packet_probe", "--to-nic", "3"}, "--nic 3: there is no such NIC"},
+        {{"packet_probe", "--to-nic", "0", "--wire-size", "1523"},
+         "--wire-size 1523 is impossible here; with an mtu_bytes of 1500: 64..1522"},
     };
     for (const Mistake& mistake : mistakes) {
         Pair pair({{mistake.argv}}, {});

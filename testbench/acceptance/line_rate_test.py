@@ -105,6 +105,13 @@ class LineRate(Acceptance):
         self.assert_bound(run, "load")
         self.assertEqual(run.metric("wire.rx.start_gap_min_ps"), 10_000_000)
 
+    def test_a_receiver_that_only_drains_its_ring_has_the_same_simulated_times(self):
+        looks, drains = (self.measure(64, "rx", workload__verify=verify) for verify in (1, 0))
+        for name in ("wire.frames_per_s", "wire.cpu_busy", "wire.pcie_upstream_busy",
+                     "host.a.app.0.operations"):
+            self.assertEqual(looks.metric(name), drains.metric(name))
+        self.assertEqual(drains.metric("host.a.app.0.operations"), 8000)
+
     # --- the driver's thresholds ---
 
     def test_descriptors_written_back_in_batches_take_less_of_pcie(self):
