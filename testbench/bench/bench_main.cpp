@@ -70,14 +70,19 @@ void program(benchmark::State& state, const std::string& arguments) {
     }
 }
 
+bool ends_with(const std::string& text, std::string_view end) {
+    return text.size() >= end.size() &&
+           text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// What NICs and generators of a scenario have sent.
 double frames_sent(const json& metrics) {
-    constexpr std::string_view kFrames = ".tx.frames";
     double frames = 0;
     for (const auto& [name, value] : metrics.items()) {
         const bool counts =
-            name.size() > kFrames.size() &&
-            name.compare(name.size() - kFrames.size(), kFrames.size(), kFrames) == 0;
-        if (counts && name.find(".nic") != std::string::npos) frames += value.get<double>();
+            (ends_with(name, ".tx.frames") && name.find(".nic") != std::string::npos) ||
+            (ends_with(name, ".sent.frames") && name.rfind("generator.", 0) == 0);
+        if (counts) frames += value.get<double>();
     }
     return frames;
 }
@@ -95,29 +100,48 @@ void scenario(benchmark::State& state, const std::string& arguments) {
     }
 }
 
-/// A scenario of so many pairs of hosts, each with a link of its own.
-std::string pairs(const std::string& kind, int count, const std::string& sender,
-                  const std::string& receiver) {
+constexpr const char* kPairsHead =
+    "[scenario]\nname = \"pairs\"\ntimeout_ms = 120_000\n"
+    "description = \"Pairs beside each other, each with a link of its own.\"\n"
+    "[nic]\nphy.autonegotiation_ms = 1\n";
+constexpr const char* kPairsEnd = "[[expect]]\nmetric = \"host.*.nic0.drops.*\"\nvalue = 0\n";
+
+std::string host(const std::string& name, const std::string& address, const std::string& command) {
+    return "[[host]]\nname = \"" + name + "\"\n[[host.interface]]\naddress = \"" + address +
+           "/24\"\n[[host.app]]\nrun = \"" + command + "\"\n";
+}
+
+/// So many senders, each with a receiver; PEER in the sender's command is the receiver's address.
+std::string host_pairs(const std::string& kind, int count, const std::string& sender,
+                       const std::string& receiver) {
     const fs::path file = scratch() / (kind + std::to_string(count) + ".toml");
     std::ofstream text(file);
-    text << "[scenario]\nname = \"pairs\"\ntimeout_ms = 120_000\n"
-            "description = \"Pairs of hosts beside each other.\"\n"
-            "[nic]\nphy.autonegotiation_ms = 1\n[settings]\ndriver.itr = 488\n";
+    text << kPairsHead << "[settings]\ndriver.itr = 488\n";
     for (int pair = 0; pair < count; pair++) {
         const std::string number = std::to_string(pair), net = "10.0." + number + ".";
-        const auto host = [&](const std::string& name, const std::string& address,
-                              std::string command) {
-            const std::size_t at = command.find("PEER");
-            if (at != std::string::npos) command.replace(at, 4, net + "2");
-            text << "[[host]]\nname = \"" << name << number
-                 << "\"\n[[host.interface]]\naddress = \"" << net << address
-                 << "/24\"\n[[host.app]]\nrun = \"" << command << "\"\n";
-        };
-        host("a", "1", sender);
-        host("b", "2", receiver);
-        text << "[[link]]\nends = [\"a" << number << ".nic0\", \"b" << number << ".nic0\"]\n";
+        std::string command = sender;
+        const std::size_t at = command.find("PEER");
+        if (at != std::string::npos) command.replace(at, 4, net + "2");
+        text << host("a" + number, net + "1", command) << host("b" + number, net + "2", receiver)
+             << "[[link]]\nends = [\"a" << number << ".nic0\", \"b" << number << ".nic0\"]\n";
     }
-    text << "[[expect]]\nmetric = \"host.*.nic0.drops.*\"\nvalue = 0\n";
+    text << kPairsEnd;
+    return file.string();
+}
+
+/// So many generators, each with a host; they begin when every guest listens.
+std::string generator_pairs(int count) {
+    const fs::path file = scratch() / ("generators" + std::to_string(count) + ".toml");
+    std::ofstream text(file);
+    text << kPairsHead;
+    for (int pair = 0; pair < count; pair++) {
+        const std::string number = std::to_string(pair);
+        text << host("a" + number, "10.0." + number + ".1", "packet_sink --count 40000 --idle-ms 100")
+             << "[[generator]]\nname = \"gen" << number
+             << "\"\nsize_bytes = 64\ncount = 40_000\nstart_us = 100_000\n[[link]]\nends = [\"a"
+             << number << ".nic0\", \"gen" << number << "\"]\n";
+    }
+    text << kPairsEnd;
     return file.string();
 }
 
@@ -147,6 +171,10 @@ std::vector<Row> rows() {
          "tcp_bidirectional --set workload.from_a_bytes=50000000 "
          "--set workload.from_b_bytes=50000001",
          "files in both directions of one connection (tcp_bidirectional)", ""},
+        {"line", scenario,
+         "line_rate --set workload.size=64 --set workload.direction=rx "
+         "--set workload.frames=500000",
+         "frames of 64 bytes at line rate, from a generator to a driver's ring (line_rate)", ""},
         {"small", scenario, small + " --set workload.frames=500000",
          "frames of 64 bytes at line rate, from one driver to another, past TCP/IP", ""},
     };
@@ -159,14 +187,16 @@ std::vector<Row> rows() {
         }
     };
     const std::vector<int> hosts = {1, 2, 4, 8, 16, 32};
+    grow("generators", scenario, hosts, "line, with that many generators and hosts at once",
+         generator_pairs);
     grow("pairs", scenario, hosts, "small, in that many pairs of hosts at once", [](int count) {
-        return pairs("small", count, "packet_generator --count 20000 --size 60",
-                     "packet_sink --count 20000 --idle-ms 10");
+        return host_pairs("small", count, "packet_generator --count 20000 --size 60",
+                          "packet_sink --count 20000 --idle-ms 10");
     });
     grow("tcp_pairs", scenario, hosts, "full, in that many pairs of hosts at once", [](int count) {
-        return pairs("tcp", count,
-                     "tcp_send --to PEER --port 5001 --file /dev/zero --bytes 4000000",
-                     "tcp_receive --port 5001 --file discard:");
+        return host_pairs("tcp", count,
+                          "tcp_send --to PEER --port 5001 --file /dev/zero --bytes 4000000",
+                          "tcp_receive --port 5001 --file discard:");
     });
     const std::vector<int> pending = {10, 100, 1'000, 10'000, 100'000};
     grow("events", program, pending, "floor, with that many other events of the kernel pending",

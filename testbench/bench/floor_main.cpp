@@ -8,11 +8,13 @@
 #include <time.h>
 #include <systemc>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -95,13 +97,14 @@ public:
         Prng prng(1);
         std::vector<Picoseconds> times(pending);
         for (Picoseconds& time : times) time = far_time(prng);
-        // The last first: a task passes those before it one by one.
+        // First what comes first, so that the kernel's event need not move for each of the others;
+        // of those the last first, since a task passes the ones before it one by one.
+        timeline_.schedule(next_, kStep);
         std::sort(times.begin(), times.end(), std::greater<>());
         for (const Picoseconds time : times) {
             waiting_.push_back(std::make_unique<Task>([] {}));
             timeline_.schedule(*waiting_.back(), time);
         }
-        timeline_.schedule(next_, kStep);
     }
     ~TimelineFloor() {
         timeline_.cancel(next_);
