@@ -13,7 +13,7 @@
 #include "hw/base/metrics.hpp"
 #include "hw/base/pcie_port.hpp"
 #include "hw/base/timeline.hpp"
-#include "hw/dma/request_ring.hpp"
+#include "hw/base/request_ring.hpp"
 
 namespace doorbell {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "hw/base/bits.hpp"
-#include "hw/dma/request_ring.hpp"
+#include "hw/base/request_ring.hpp"
 #include "hw/nic/bus_access_module.hpp"
 #include "hw/nic/host_bridge_module.hpp"
 #include "hw/pcie/config_space.hpp"

@@ -131,15 +131,17 @@ std::string host_pairs(const std::string& kind, int count, const std::string& se
 
 /// So many generators, each with a host; they begin when every guest listens.
 std::string generator_pairs(int count) {
+    constexpr const char* kSink = "packet_sink --count 40000 --idle-ms 100";
+    constexpr const char* kTraffic = "size_bytes = 64\ncount = 40_000\nstart_us = 100_000\n";
     const fs::path file = scratch() / ("generators" + std::to_string(count) + ".toml");
     std::ofstream text(file);
     text << kPairsHead;
     for (int pair = 0; pair < count; pair++) {
         const std::string number = std::to_string(pair);
-        text << host("a" + number, "10.0." + number + ".1", "packet_sink --count 40000 --idle-ms 100")
-             << "[[generator]]\nname = \"gen" << number
-             << "\"\nsize_bytes = 64\ncount = 40_000\nstart_us = 100_000\n[[link]]\nends = [\"a"
-             << number << ".nic0\", \"gen" << number << "\"]\n";
+        text << host("a" + number, "10.0." + number + ".1", kSink) << "[[generator]]\nname = \"gen"
+             << number << "\"\n"
+             << kTraffic << "[[link]]\nends = [\"a" << number << ".nic0\", \"gen" << number
+             << "\"]\n";
     }
     text << kPairsEnd;
     return file.string();

@@ -10,7 +10,6 @@ WireDelivery::WireDelivery(Timeline& timeline, EventPort events, Picoseconds pro
     : timeline_(timeline),
       events_(events),
       propagation_ps_(propagation_ps),
-      ring_(16),
       deliver_([this] { deliver(); }) {}
 
 WireDelivery::~WireDelivery() {
@@ -32,45 +31,29 @@ void WireDelivery::carry(FramePtr frame, Picoseconds start_ps, Picoseconds end_p
         start_ps = shifted_ps;
     }
     busy_until_ps_ = start_ps + duration_ps;
-    push({std::move(frame), start_ps + propagation_ps_, busy_until_ps_ + propagation_ps_});
-    if (count_ == 1) timeline_.schedule(deliver_, at(0).end_ps);
+    flights_.push({std::move(frame), start_ps + propagation_ps_, busy_until_ps_ + propagation_ps_});
+    if (flights_.size() == 1) timeline_.schedule(deliver_, flights_.front().end_ps);
 }
 
 void WireDelivery::deliver() {
-    while (count_ > 0 && at(0).end_ps <= timeline_.now_ps()) {
-        Flight flight = pop();
+    while (!flights_.empty() && flights_.front().end_ps <= timeline_.now_ps()) {
+        Flight flight = flights_.pop();
         delivered_frames_++;
         delivered_bytes_ += flight.frame->wire_bytes();
         if (arrival_ != nullptr) arrival_->arrived(*flight.frame, flight.end_ps);
         endpoint_->receive(std::move(flight.frame), flight.start_ps, flight.end_ps);
     }
-    if (count_ > 0 && !deliver_.scheduled()) timeline_.schedule(deliver_, at(0).end_ps);
+    if (!flights_.empty() && !deliver_.scheduled()) {
+        timeline_.schedule(deliver_, flights_.front().end_ps);
+    }
 }
 
 std::uint64_t WireDelivery::clear() {
     timeline_.cancel(deliver_);
-    const std::uint64_t lost = count_;
-    while (count_ > 0) pop();
+    const std::uint64_t lost = flights_.size();
+    while (!flights_.empty()) (void)flights_.pop();
     busy_until_ps_ = 0;
     return lost;
-}
-
-void WireDelivery::push(Flight flight) {
-    if (count_ == ring_.size()) {
-        std::vector<Flight> larger(ring_.size() * 2);
-        for (std::size_t i = 0; i < count_; i++) larger[i] = std::move(at(i));
-        ring_ = std::move(larger);
-        head_ = 0;
-    }
-    at(count_) = std::move(flight);
-    count_++;
-}
-
-WireDelivery::Flight WireDelivery::pop() {
-    Flight flight = std::move(at(0));
-    head_ = (head_ + 1) % ring_.size();
-    count_--;
-    return flight;
 }
 
 }  // namespace doorbell::wire

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "hw/base/event_port.hpp"
 #include "hw/base/link_port.hpp"
+#include "hw/base/request_ring.hpp"
 #include "hw/base/timeline.hpp"
 #include "testbench/wire/wire_path.hpp"
 
@@ -48,9 +48,6 @@ private:
         Picoseconds end_ps = 0;
     };
     void deliver();
-    void push(Flight flight);
-    Flight pop();
-    [[nodiscard]] Flight& at(std::size_t i) { return ring_[(head_ + i) % ring_.size()]; }
 
     Timeline& timeline_;
     EventPort events_;
@@ -58,9 +55,7 @@ private:
     EthernetEndpoint* endpoint_ = nullptr;
     Arrival* arrival_ = nullptr;
 
-    std::vector<Flight> ring_;  ///< Grows to what was once in flight; then nothing is allocated.
-    std::size_t head_ = 0;
-    std::size_t count_ = 0;
+    RequestRing<Flight> flights_;
     Picoseconds busy_until_ps_ = 0;
     std::uint64_t delivered_frames_ = 0;
     std::uint64_t delivered_bytes_ = 0;

@@ -30,24 +30,25 @@ public:
         assert(age < size_);
         return slots_[wrap(first_ + age)];
     }
-    void push(const T& value) { push() = value; }
+    void push(T value) { push() = std::move(value); }
     /// A new last entry to be filled in: it holds what its place held before.
     T& push() {
         if (size_ == slots_.size()) grow();
         return slots_[wrap(first_ + size_++)];
     }
     T pop() {
-        T value = front();
+        T value = std::move(front());
         drop();
         return value;
     }
     /// Forgets the front.
     void drop() {
         assert(size_ > 0);
-        first_ = wrap(first_ + 1);
-        size_--;
+        // Empty, it starts again in the memory that the caches have.
+        first_ = --size_ == 0 ? 0 : wrap(first_ + 1);
     }
-    void clear() { size_ = 0; }
+    /// What it held stays in its places until something else takes them.
+    void clear() { size_ = first_ = 0; }
 
 private:
     static std::uint32_t round_up(std::uint32_t n) {
@@ -60,7 +61,7 @@ private:
     }
     void grow() {
         std::vector<T> larger(slots_.size() * 2);
-        for (std::uint32_t i = 0; i < size_; i++) larger[i] = slots_[wrap(first_ + i)];
+        for (std::uint32_t i = 0; i < size_; i++) larger[i] = std::move(slots_[wrap(first_ + i)]);
         slots_ = std::move(larger);
         first_ = 0;
     }
