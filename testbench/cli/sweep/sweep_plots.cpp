@@ -13,12 +13,23 @@ namespace {
 constexpr int kNoLibrary = 77;
 constexpr int kNoProgram = 127;
 
+PlotEnd no_plots(Plots wish, const std::string& why) {
+    if (wish == Plots::kAuto) return {true, "no plots: " + why};
+    std::cerr << fmt::format("error: no plots: {}\n", why);
+    return {false, ""};
+}
+
 }  // namespace
 
 PlotEnd draw_plots(Plots wish, const ProgramPaths& paths, const std::filesystem::path& out) {
     if (wish == Plots::kNever) return {};
     const std::filesystem::path script = paths.executable.parent_path() / "plots" / "plot_sweep.py";
     const std::filesystem::path folder = out / "plots";
+    std::error_code error;
+    if (!std::filesystem::exists(script, error)) {
+        // The program was copied away from what belongs to it.
+        return no_plots(wish, fmt::format("there is no '{}', which draws them", script.string()));
+    }
     // Debian's packages are seen by Debian's Python only, which need not be the first in PATH.
     for (const char* python : {"python3", "/usr/bin/python3"}) {
         int code = kNoProgram;
@@ -35,11 +46,8 @@ PlotEnd draw_plots(Plots wish, const ProgramPaths& paths, const std::filesystem:
                                  (out / "plots.log").string());
         return {false, ""};
     }
-    const char* help =
-        "python3-matplotlib is not installed (./doorbell sweep ... --plot does that)";
-    if (wish == Plots::kAuto) return {true, fmt::format("no plots: {}", help)};
-    std::cerr << fmt::format("error: no plots: {}\n", help);
-    return {false, ""};
+    return no_plots(wish,
+                    "python3-matplotlib is not installed (./doorbell sweep ... --plot does that)");
 }
 
 }  // namespace doorbell::cli

@@ -275,6 +275,19 @@ class PlotFiles(Sweeps):
         self.assertIn("error: no plots: python3-matplotlib is not installed", done.stderr)
         self.assertEqual(len(self.rows()), 4)
 
+    def test_a_program_without_what_draws_says_so(self):
+        alone = self.folder / "bin/doorbell"
+        alone.parent.mkdir()
+        shutil.copy(BINARY, alone)
+        env = {**os.environ, "DOORBELL_SCENARIOS": str(SCENARIOS),
+               "DOORBELL_IMAGES": str(BINARY.parents[1] / "guests")}
+        for words, code, where in (((), 0, "stdout"), (("--plot",), 2, "stderr")):
+            done = subprocess.run([str(alone), *self.command("ping", *AXES, *words)[1:]],
+                                  capture_output=True, text=True, timeout=120, env=env,
+                                  cwd=self.folder)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertIn("no plots: there is no '", getattr(done, where))
+
     def test_a_script_that_fails_is_an_error_with_its_log(self):
         (self.folder / "matplotlib.py").write_text("raise OSError('broken')")
         done = self.sweep("ping", *AXES, env={"PYTHONPATH": str(self.folder)}, plots=("-j2",),
