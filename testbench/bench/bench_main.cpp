@@ -131,7 +131,7 @@ std::string host_pairs(const std::string& kind, int count, const std::string& se
 
 /// So many generators, each with a host; they begin when every guest listens.
 std::string generator_pairs(int count) {
-    constexpr const char* kSink = "packet_sink --count 40000 --idle-ms 100";
+    constexpr const char* kSink = "packet_sink --count 40000 --idle-ms 100 --verify 0";
     constexpr const char* kTraffic = "size_bytes = 64\ncount = 40_000\nstart_us = 100_000\n";
     const fs::path file = scratch() / ("generators" + std::to_string(count) + ".toml");
     std::ofstream text(file);
