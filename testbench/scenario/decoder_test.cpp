@@ -14,26 +14,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-struct Decoded {
-    explicit Decoded(const std::string& text, const std::vector<std::string>& sets = {})
-        : file(text, "s.toml", sets) {
-        messages = file.diagnostics().text();
-        if (!file.good()) return;
-        Diagnostics diagnostics;
-        scenario = file.decode(0, {"out/x", 3}, knowledge, diagnostics);
-        messages += diagnostics.text();
-    }
-    TestKnowledge knowledge;
-    ScenarioFile file;
-    Scenario scenario;
-    std::string messages;
-};
-
 std::string replaced(const std::string& from, const std::string& to) {
-    std::string text = kGoodScenario;
-    const std::size_t at = text.find(from);
-    EXPECT_NE(at, std::string::npos) << from;
-    return text.replace(at, from.size(), to);
+    return scenario::replaced(kGoodScenario, from, to);
 }
 
 TEST(DecoderTest, AGoodScenarioBecomesPlainStructs) {

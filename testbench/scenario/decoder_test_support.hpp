@@ -1,10 +1,13 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "testbench/scenario/knowledge.hpp"
+#include "testbench/scenario/scenario_file.hpp"
 
 namespace doorbell::scenario {
 
@@ -145,5 +148,28 @@ op = ">="
 other = "host.b.nic0.tx.frames"
 times = 0.5
 )";
+
+/// A text as a scenario, or the mistakes in it.
+struct Decoded {
+    explicit Decoded(const std::string& text, const std::vector<std::string>& sets = {})
+        : file(text, "s.toml", sets) {
+        messages = file.diagnostics().text();
+        if (!file.good()) return;
+        Diagnostics diagnostics;
+        scenario = file.decode(0, {"out/x", 3}, knowledge, diagnostics);
+        messages += diagnostics.text();
+    }
+    TestKnowledge knowledge;
+    ScenarioFile file;
+    Scenario scenario;
+    std::string messages;
+};
+
+/// The text with one place changed, which must be there.
+inline std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+}
 
 }  // namespace doorbell::scenario

@@ -58,27 +58,6 @@ op = ">"
 value = 30
 )";
 
-struct Decoded {
-    explicit Decoded(const std::string& text, const std::vector<std::string>& sets = {})
-        : file(text, "s.toml", sets) {
-        messages = file.diagnostics().text();
-        if (!file.good()) return;
-        Diagnostics diagnostics;
-        scenario = file.decode(0, {"out/x", 3}, knowledge, diagnostics);
-        messages += diagnostics.text();
-    }
-    TestKnowledge knowledge;
-    ScenarioFile file;
-    Scenario scenario;
-    std::string messages;
-};
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-    const std::size_t at = text.find(from);
-    EXPECT_NE(at, std::string::npos) << from;
-    return text.replace(at, from.size(), to);
-}
-
 TEST(LoadDecoderTest, TransfersAreDecodedWithTheirVariablesAndDefaults) {
     const Decoded decoded(kDma, {"workload.window=8000"});
     ASSERT_EQ(decoded.messages, "");

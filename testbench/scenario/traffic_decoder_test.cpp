@@ -48,26 +48,8 @@ metric = "bound_by"
 value = "wire"
 )";
 
-struct Decoded {
-    explicit Decoded(const std::string& text, const std::vector<std::string>& sets = {})
-        : file(text, "s.toml", sets) {
-        messages = file.diagnostics().text();
-        if (!file.good()) return;
-        Diagnostics diagnostics;
-        scenario = file.decode(0, {"out/x", 3}, knowledge, diagnostics);
-        messages += diagnostics.text();
-    }
-    TestKnowledge knowledge;
-    ScenarioFile file;
-    Scenario scenario;
-    std::string messages;
-};
-
 std::string replaced(const std::string& from, const std::string& to) {
-    std::string text = kTraffic;
-    const std::size_t at = text.find(from);
-    EXPECT_NE(at, std::string::npos) << from;
-    return text.replace(at, from.size(), to);
+    return scenario::replaced(kTraffic, from, to);
 }
 
 TEST(TrafficDecoder, AGeneratorAndAMeasurementBecomePlainStructs) {
