@@ -49,7 +49,8 @@ SIZES = table(("size", "kind"), [
 class Choice(unittest.TestCase):
     def test_the_first_axis_with_numbers_is_drawn_over_and_the_others_are_lines(self):
         self.assertEqual(plot_sweep.choose_axes(SIZES), ("size", True, ["kind"]))
-        turned = table(("kind", "size"), [(("read", "1"), 1, (1,)), (("write", "2"), 1, (2,))])
+        turned = table(("kind", "size"), [((kind, size), 1, (1,))
+                                          for kind in ("read", "write") for size in "12"])
         self.assertEqual(plot_sweep.choose_axes(turned), ("size", True, ["kind"]))
 
     def test_an_axis_with_one_value_is_neither(self):
@@ -86,6 +87,45 @@ class Choice(unittest.TestCase):
         self.assertTrue(plot_sweep.powers_of_two([64, 128, 256, 512]))
         self.assertFalse(plot_sweep.powers_of_two([64, 128, 256, 500]))
         self.assertFalse(plot_sweep.powers_of_two([0.5, 1, 2, 4]))
+        self.assertTrue(plot_sweep.crowded([64, 72, 80, 96, 128, 512, 1518]))
+        self.assertFalse(plot_sweep.crowded([0, 72, 80, 96, 128, 512, 1518]))
+        self.assertFalse(plot_sweep.crowded([100, 200, 300, 400, 500]))
+        self.assertFalse(plot_sweep.crowded([64, 72, 1518]))
+
+    def test_an_axis_that_goes_with_one_before_it_is_no_line_of_its_own(self):
+        rows = [((size, rate, lanes, kind), 1, (1,)) for size in ("64", "512")
+                for rate, lanes, kind in (("1", "1", "a"), ("10", "8", "a"), ("40", "8", "b"))]
+        axes = ("size", "rate", "lanes", "kind")
+        self.assertEqual(plot_sweep.choose_axes(table(axes, rows)), ("size", True, ["rate"]))
+        free = table(axes, [*rows, (("64", "40", "4", "b"), 1, (1,))])
+        self.assertEqual(plot_sweep.choose_axes(free)[2], ["rate", "lanes"])
+
+    def test_an_axis_has_the_unit_that_its_name_ends_with(self):
+        for key, text in (("workload.size", "workload.size [bytes]"),
+                          ("a.rate_mbps", "a.rate_mbps [Mb/s]"),
+                          ("driver.itr", "driver.itr"), ("pcie.lanes", "pcie.lanes"),
+                          ("x.in_us", "x.in_us [us]"), ("host.us", "host.us"), (None, "")):
+            self.assertEqual(plot_sweep.with_unit(key), text)
+
+    def test_numbers_are_marked_by_the_word_of_their_group_or_of_the_nearest_around_it(self):
+        names = ("wire.rate", "bound_by", "wire.tx.rate", "wire.tx.bound_by", "wire.tx.gap.ns")
+        words = table(("size",), [(("64",), 1, (5, "wire", 7, "cpu", 8))], names)
+        beside = {name: plot_sweep.word_beside(words, name) for name in names}
+        self.assertEqual(beside, {"wire.rate": "bound_by", "bound_by": "bound_by",
+                                  "wire.tx.rate": "wire.tx.bound_by",
+                                  "wire.tx.bound_by": "wire.tx.bound_by",
+                                  "wire.tx.gap.ns": "wire.tx.bound_by"})
+        self.assertIsNone(plot_sweep.word_beside(SIZES, "speed_bps"))
+        line, = plot_sweep.series_of(words, "wire.rate", "size", [])
+        self.assertEqual(line.words, {64: "wire"})
+
+    def test_a_map_has_a_region_for_neighbours_that_say_the_same_and_passed_alike(self):
+        rows = [(("1",), 1, ("a",)), (("2",), 1, ("a",)), (("3",), 1, ("b",)), (("5",), 1, ("b",)),
+                (("6",), 1, ("b",), "fail"), (("7",), 1, ("a",)), (("7",), 2, ("b",))]
+        line, = plot_sweep.series_of(table(("n",), rows), "speed_bps", "n", [], str)
+        self.assertEqual(plot_sweep.regions(line, [1, 2, 3, 4, 5, 6, 7]), [
+            (0, 2, "a", True), (2, 1, "b", True), (4, 1, "b", True), (5, 1, "b", False),
+            (6, 1, None, True)])
 
 
 class Program(unittest.TestCase):
@@ -112,7 +152,8 @@ class Program(unittest.TestCase):
         done = self.draw(SIZES)
         self.assertEqual((done.returncode, done.stdout), (0, "speed_bps.svg\n"), done.stderr)
         texts = self.texts("speed_bps.svg")
-        for text in ("play: The speed_bps", "size", "speed_bps [b/s]", "kind=read", "kind=write"):
+        for text in ("play: The speed_bps", "size [bytes]", "speed_bps [b/s]", "kind=read",
+                     "kind=write"):
             self.assertIn(text, texts)
 
     @unittest.skipUnless(PYTHON, "there is no matplotlib (Debian: python3-matplotlib)")
@@ -137,6 +178,26 @@ class Program(unittest.TestCase):
         self.assertIn("n=30", self.texts("speed_bps.svg"))
         self.assertEqual(self.draw(table((), [((), 1, (3,))])).stdout, "speed_bps.svg\n")
         self.assertEqual(self.draw(table(("size",), [(("1",), 1, (None,))])).stdout, "")
+
+    @unittest.skipUnless(PYTHON, "there is no matplotlib (Debian: python3-matplotlib)")
+    def test_a_word_is_a_map_with_its_regions_and_a_mark_on_the_lines_beside_it(self):
+        words = table(("size", "way"), [
+            ((size, way), 1, (rate, word)) for size, way, rate, word in (
+                ("64", "tx", 9, "pcie"), ("128", "tx", 8, "wire"), ("256", "tx", 7, "wire"),
+                ("64", "rx", 9, "cpu"), ("128", "rx", 8, "cpu"), ("256", "rx", 7, "cpu"))],
+            ("wire.rate", "bound_by"))
+        done = self.draw(words)
+        self.assertEqual(done.stdout, "wire.rate.svg\nbound_by.svg\n", done.stderr)
+        texts = self.texts("bound_by.svg")
+        self.assertEqual([texts.count(word) for word in ("pcie", "wire", "cpu")], [1, 1, 1])
+        for text in ("64", "128", "256", "way=tx", "way=rx", "size [bytes]"):
+            self.assertIn(text, texts)
+        texts = self.texts("wire.rate.svg")
+        for text in ("bound_by", "pcie", "wire", "cpu", "way=tx"):
+            self.assertIn(text, texts)
+        words["points"][0]["verdict"] = "fail"
+        self.draw(words)
+        self.assertIn("size [bytes]   (hatched: fail)", self.texts("bound_by.svg"))
 
     @unittest.skipUnless(PYTHON, "there is no matplotlib (Debian: python3-matplotlib)")
     def test_what_did_not_pass_is_said_in_the_plot(self):
