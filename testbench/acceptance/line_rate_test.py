@@ -112,6 +112,35 @@ class LineRate(Acceptance):
             self.assertEqual(looks.metric(name), drains.metric(name))
         self.assertEqual(drains.metric("host.a.app.0.operations"), 8000)
 
+    def test_more_of_what_bounds_gives_more_frames_and_more_of_the_rest_does_not(self):
+        fast_wire = {"link.wire0.rate_mbps": 10_000, "nic.rings.transmit_rate_mbps": 10_000}
+        faster_wire = {"link.wire0.rate_mbps": 20_000, "nic.rings.transmit_rate_mbps": 20_000}
+        wide_pcie = {"nic.pcie.lanes": 2}
+        quick_cpu = {"settings.cpu.driver_tx_ns": 10, "settings.cpu.driver_rx_ns": 10}
+        slow_cpu = {"settings.cpu.driver_tx_ns": 2000, "settings.cpu.driver_rx_ns": 2000}
+        one_descriptor = {"nic.rings.descriptor_cache": 1}
+        more_descriptors = {"nic.rings.descriptor_cache": 64}
+        for bound, size, direction, case, helps, helps_not in (
+                ("wire", 1518, "tx", {}, fast_wire, (wide_pcie, quick_cpu)),
+                ("wire", 64, "rx", {}, {**fast_wire, **FAST_PCIE}, (wide_pcie, quick_cpu)),
+                ("pcie", 64, "both", {}, wide_pcie, (quick_cpu,)),
+                ("pcie", 64, "rx", fast_wire, wide_pcie, (quick_cpu, faster_wire)),
+                ("pcie", 1518, "both", fast_wire, wide_pcie, (quick_cpu, faster_wire)),
+                ("cpu", 64, "tx", slow_cpu, quick_cpu, (wide_pcie, fast_wire)),
+                ("cpu", 64, "rx", slow_cpu, quick_cpu, (wide_pcie,)),
+                ("descriptor_cache", 64, "rx", one_descriptor, more_descriptors, (quick_cpu,))):
+            with self.subTest(bound=bound, size=size, direction=direction):
+                def rate(settings=()):
+                    run = self.measure(size, direction, {**case, **dict(settings)},
+                                       workload__verify=0, workload__frames=16_000,
+                                       measure__warm_up_us=200)
+                    return run.metric("wire.frames_per_s"), run
+                before, run = rate()
+                self.assert_bound(run, bound)
+                self.assertGreater(rate(helps)[0], 1.25 * before, helps)
+                for settings in helps_not:
+                    self.assertLess(rate(settings)[0], 1.05 * before, settings)
+
     # --- the driver's thresholds ---
 
     def test_descriptors_written_back_in_batches_take_less_of_pcie(self):

@@ -59,6 +59,68 @@ TEST(Bound, AReceiverThatLosesIsBoundByWhatItsBufferWaitedFor) {
     EXPECT_EQ(bound_of_rx(e), "pcie");
 }
 
+TEST(Bound, AReceiverBehindALinkThatIsMainlyBusyIsBoundByItAndNotByWhatWaitsForIt) {
+    BoundEvidence e;
+    e.rx.occupied = 1;
+    e.rx.frames = 100;
+    for (std::uint64_t* lost : {&e.rx.lost_store, &e.rx.lost_fetch}) {
+        *lost = 50;
+        e.pcie_upstream_busy = 0.74;
+        EXPECT_NE(bound_of_rx(e), "pcie");
+        e.pcie_upstream_busy = 0.76;
+        EXPECT_EQ(bound_of_rx(e), "pcie");
+        *lost = 0;
+    }
+    e.rx.lost_no_descriptor = 50;
+    EXPECT_EQ(bound_of_rx(e), "ring") << "the link is not what gives descriptors";
+    e.cpu_busy = 0.74;
+    EXPECT_EQ(bound_of_rx(e), "ring");
+    e.cpu_busy = 0.76;
+    EXPECT_EQ(bound_of_rx(e), "cpu");
+}
+
+TEST(Bound, ATransmitterWithABacklogIsBoundByALinkThatIsMainlyBusy) {
+    BoundEvidence e;
+    e.tx.occupied = 0.9;
+    e.pcie_downstream_busy = 0.76;
+    EXPECT_EQ(bound_of_tx(e), "load") << "nothing waits";
+    e.tx.queue_stops = 1;
+    EXPECT_EQ(bound_of_tx(e), "pcie");
+    e.pcie_downstream_busy = 0.74;
+    EXPECT_EQ(bound_of_tx(e), "ring");
+    e.tx.waited_for_room = 0.51;
+    EXPECT_EQ(bound_of_tx(e), "packet_buffer");
+    e.pcie_downstream_busy = 0.76;
+    EXPECT_EQ(bound_of_tx(e), "pcie");
+}
+
+TEST(Bound, WhatIsFullSaturatedOrMostlyWaitedForHasAnEdge) {
+    BoundEvidence e;
+    e.tx.occupied = 0.9949;
+    e.rx.occupied = 0.9949;
+    EXPECT_EQ(bound_of_tx(e), "load");
+    EXPECT_EQ(bound_of_rx(e), "load");
+    e.tx.occupied = 0.9951;
+    e.rx.occupied = 0.9951;
+    EXPECT_EQ(bound_of_tx(e), "wire");
+    EXPECT_EQ(bound_of_rx(e), "wire");
+    e.tx.occupied = 0.9;
+    e.cpu_busy = 0.949;
+    EXPECT_EQ(bound_of_tx(e), "load");
+    e.cpu_busy = 0.951;
+    EXPECT_EQ(bound_of_tx(e), "cpu");
+    e.cpu_busy = 0;
+    e.tag_waits = 0.49;
+    EXPECT_EQ(bound_of_tx(e), "load");
+    e.tag_waits = 0.51;
+    EXPECT_EQ(bound_of_tx(e), "pcie");
+    e.tag_waits = 0;
+    e.tx.waited_for_room = 0.49;
+    EXPECT_EQ(bound_of_tx(e), "load");
+    e.tx.waited_for_room = 0.51;
+    EXPECT_EQ(bound_of_tx(e), "packet_buffer");
+}
+
 TEST(Bound, AReceiverThatLosesNothingOfLessThanTheWireCarriesHasNoBound) {
     BoundEvidence e;
     e.rx.occupied = 0.9;
