@@ -1,9 +1,16 @@
 """Frames at the rate of the wire, to the picosecond, and what bounds it when they are not: each
 bound is built once, by making one thing slow or small."""
 import decimal
+import json
+import pathlib
+import re
+import shlex
+import subprocess
 import unittest
 
-from harness import Acceptance
+from harness import BINARY, Acceptance
+
+GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "programmers_guide.md"
 
 GAPS_PS = {64: 672_000, 1518: 12_304_000}
 # A PCIe link and a host with time to spare.
@@ -176,6 +183,64 @@ class LineRate(Acceptance):
                                 "workload.direction=tx", "--set", "measure.warm_up_us=1000000")
         self.assertEqual(run.code, 1, run.explain())
         self.assertIn("[measure] of a.nic0 did not come to its end", run.stdout)
+
+
+class Curves(Acceptance):
+    """The sweeps that the programmer's guide names run as they stand there, and have the form that
+    such curves have."""
+
+    def curve(self, scenario):
+        """{settings: metrics} of the command for a scenario, by the axes' last words."""
+        command, = re.findall(rf"^\./doorbell (sweep {scenario} .*) --plot$", GUIDE.read_text(),
+                              re.MULTILINE)
+        done = subprocess.run([str(BINARY), *shlex.split(command), "--format", "json", "--out",
+                               str(self.folder / scenario)], capture_output=True, text=True,
+                              timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        table = json.loads(done.stdout)
+        drawn = self.folder / scenario / "plots"
+        if drawn.exists():  # There is matplotlib.
+            self.assertEqual({path.stem for path in drawn.glob("*.svg")},
+                             {metric["name"] for metric in table["metrics"]})
+        return [({key.rsplit(".", 1)[-1]: value for key, value in point["settings"].items()},
+                 point["metrics"]) for point in table["points"]]
+
+    def test_the_longer_the_interval_the_fewer_interrupts_and_the_longer_the_latency(self):
+        points = [(int(settings["itr"]), metrics)
+                  for settings, metrics in self.curve("moderation_curve")]
+        self.assertEqual([itr for itr, _ in points], [0, 40, 80, 195, 400, 800])
+        for (_, less), (_, more) in zip(points, points[1:]):
+            messages, mean = "host.a.nic1.irq.msix0.messages", "host.a.app.0.latency_mean_ns"
+            self.assertGreater(less[messages], more[messages])
+            self.assertLess(less[mean], more[mean])
+
+    def test_a_faster_wire_carries_more_until_something_else_bounds_in_both_directions(self):
+        points = self.curve("what_if_throughput")
+        for direction in ("tx", "rx"):
+            for size in (64, 512, 1518):
+                rates = [(int(settings["rate_mbps"]), metrics) for settings, metrics in points
+                         if (settings["direction"], settings["size"]) == (direction, str(size))]
+                self.assertEqual([rate for rate, _ in rates], [1000, 10_000, 40_000, 100_000])
+                self.assertEqual(rates[0][1]["bound_by"], "wire")
+                for rate_mbps, metrics in rates:
+                    of_wire = metrics["wire.frames_per_s"] / (rate_mbps * 1e6 / 8 / (size + 20))
+                    if metrics["bound_by"] == "wire":
+                        self.assertAlmostEqual(of_wire, 1, 4)
+                    else:
+                        self.assertLess(of_wire, 0.995)
+                # What bounds at one rate bounds at all above it.
+                free = [metrics["bound_by"] == "wire" for _, metrics in rates]
+                self.assertEqual(free, sorted(free, reverse=True), (direction, size))
+
+    def test_a_faster_wire_is_sooner_at_the_other_end_and_a_frames_length_matters_less(self):
+        spread = []
+        points = self.curve("what_if_latency")
+        for rate_mbps in ("1000", "10000", "40000", "100000"):
+            means = [metrics["host.a.app.0.latency_mean_ns"] for settings, metrics in points
+                     if settings["rate_mbps"] == rate_mbps]
+            self.assertEqual(means, sorted(means))
+            spread.append((means[-1] - means[0], means[0]))
+        self.assertEqual(spread, sorted(spread, reverse=True))
 
 
 if __name__ == "__main__":
