@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <utility>
@@ -8,14 +9,16 @@
 namespace doorbell {
 
 /// First in, first out, in memory that is made once and grows only when more is under way than
-/// ever before: nothing is allocated per request.
+/// ever before: nothing is allocated per request. Of that memory it goes round in no more than the
+/// most that were ever under way need: few lines of a cache.
 ///
-///        first_ ............. first_ + size_          all positions modulo slots_.size(),
+///        first_ ............. first_ + size_          all positions modulo used_,
 ///     [ free )[ waiting      )[ free ]                which is a power of two
 template <typename T>
 class RequestRing {
 public:
-    explicit RequestRing(std::uint32_t capacity = 64) : slots_(round_up(capacity)) {}
+    explicit RequestRing(std::uint32_t capacity = 64)
+        : slots_(round_up(std::max(capacity, kFirstUsed))) {}
 
     [[nodiscard]] bool empty() const { return size_ == 0; }
     [[nodiscard]] std::uint32_t size() const { return size_; }
@@ -33,7 +36,7 @@ public:
     void push(T value) { push() = std::move(value); }
     /// A new last entry to be filled in: it holds what its place held before.
     T& push() {
-        if (size_ == slots_.size()) grow();
+        if (size_ == used_) grow();
         return slots_[wrap(first_ + size_++)];
     }
     T pop() {
@@ -57,16 +60,19 @@ private:
         return power;
     }
     [[nodiscard]] std::uint32_t wrap(std::uint32_t position) const {
-        return position & (static_cast<std::uint32_t>(slots_.size()) - 1);
+        return position & (used_ - 1);
     }
     void grow() {
-        std::vector<T> larger(slots_.size() * 2);
-        for (std::uint32_t i = 0; i < size_; i++) larger[i] = std::move(slots_[wrap(first_ + i)]);
-        slots_ = std::move(larger);
-        first_ = 0;
+        if (used_ == slots_.size()) slots_.resize(2 * slots_.size());
+        // What went round to the beginning follows the end now.
+        for (std::uint32_t i = 0; i < first_; i++) slots_[used_ + i] = std::move(slots_[i]);
+        used_ *= 2;
     }
 
+    static constexpr std::uint32_t kFirstUsed = 4;
+
     std::vector<T> slots_;
+    std::uint32_t used_ = kFirstUsed;
     std::uint32_t first_ = 0;
     std::uint32_t size_ = 0;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cassert>
 #include <cstdint>
 #include <vector>
@@ -11,10 +12,7 @@ namespace doorbell {
 
 /// The receive FIFO: entries in order of arrival, each with its room in the packet buffer. An entry
 /// (`Entry` is movable and default-made) keeps its place from the last bit of its frame until its
-/// data is in host memory.
-///
-///      first_                                   first_ + size_     positions modulo kEntries
-///     | oldest entry ...............  newest entry |
+/// data is in host memory. The place that was left last is taken first: the caches have it.
 template <typename Entry>
 class RxFifo {
 public:
@@ -23,11 +21,14 @@ public:
     static constexpr std::uint32_t kEntries = 512;
 
     RxFifo(StatsPort& stats, EventPort events)
-        : space_(Direction::kRx, events), stats_(stats), slots_(kEntries) {}
+        : space_(Direction::kRx, events), stats_(stats), slots_(kEntries) {
+        for (std::uint16_t i = 0; i < kEntries; i++) {
+            free_[i] = static_cast<std::uint16_t>(kEntries - 1 - i);
+        }
+    }
 
     void reset(std::uint32_t capacity_bytes) {
-        for (; size_ > 0; size_--) slots_[wrap(first_ + size_ - 1)].entry = Entry{};
-        first_ = 0;
+        while (size_ > 0) vacate();
         passed_bytes_ = 0;
         space_.reset(capacity_bytes);
     }
@@ -48,10 +49,13 @@ public:
     }
     /// Adds the youngest entry, as new; its frame has been admitted.
     Entry& push(std::uint32_t wire_bytes, Picoseconds now_ps) {
-        Slot& slot = slots_[wrap(first_ + size_)];
+        assert(size_ < kEntries);
+        const std::uint16_t place = free_[kEntries - 1 - size_];
+        order_[wrap(first_ + size_)] = place;
+        Slot& slot = slots_[place];
         slot.bytes = packet_buffer_bytes(wire_bytes);
         const bool reserved = space_.reserve(slot.bytes, now_ps);
-        assert(size_ < kEntries && reserved);
+        assert(reserved);
         static_cast<void>(reserved);
         size_++;
         return slot.entry;
@@ -60,10 +64,12 @@ public:
     /// The entry `age` places behind the oldest.
     [[nodiscard]] Entry& at(std::uint32_t age) {
         assert(age < size_);
-        return slots_[wrap(first_ + age)].entry;
+        return slots_[position(age)].entry;
     }
     /// A name of an entry that holds as long as the entry is in the FIFO.
-    [[nodiscard]] std::uint32_t position(std::uint32_t age) const { return wrap(first_ + age); }
+    [[nodiscard]] std::uint32_t position(std::uint32_t age) const {
+        return order_[wrap(first_ + age)];
+    }
     [[nodiscard]] Entry& by_position(std::uint32_t position) {
         assert(position < kEntries);
         return slots_[position].entry;
@@ -71,12 +77,9 @@ public:
 
     void pop(Picoseconds now_ps) {
         assert(size_ > 0);
-        Slot& slot = slots_[first_];
-        slot.entry = Entry{};
-        first_ = wrap(first_ + 1);
-        size_--;
-        passed_bytes_ += slot.bytes;
-        space_.release(slot.bytes, now_ps);
+        const std::uint32_t bytes = vacate();
+        passed_bytes_ += bytes;
+        space_.release(bytes, now_ps);
     }
     /// Room that has been given back since the last reset.
     [[nodiscard]] std::uint64_t passed_bytes() const { return passed_bytes_; }
@@ -86,11 +89,21 @@ private:
         Entry entry;
         std::uint32_t bytes = 0;
     };
-    static std::uint32_t wrap(std::uint32_t position) { return position % kEntries; }
+    static std::uint32_t wrap(std::uint32_t turn) { return turn % kEntries; }
+    /// The oldest leaves its place; what room it had.
+    std::uint32_t vacate() {
+        const std::uint16_t place = order_[first_];
+        slots_[place].entry = Entry{};
+        first_ = wrap(first_ + 1);
+        free_[kEntries - size_--] = place;
+        return slots_[place].bytes;
+    }
 
     FifoSpace space_;
     StatsPort& stats_;
     std::vector<Slot> slots_;
+    std::array<std::uint16_t, kEntries> order_{};  ///< Places of the entries, from first_ on.
+    std::array<std::uint16_t, kEntries> free_{};   ///< The others; the one left last stands last.
     std::uint32_t first_ = 0;
     std::uint32_t size_ = 0;
     std::uint64_t passed_bytes_ = 0;

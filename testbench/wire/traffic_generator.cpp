@@ -13,7 +13,7 @@ namespace doorbell::wire {
 namespace {
 
 /// So many frames are handed to the cable at a time: one activation for all of them.
-constexpr std::uint32_t kBatch = 32;
+constexpr std::uint32_t kBatch = 8;
 /// How often it looks whether the other end listens.
 constexpr Picoseconds kLook_ps = microseconds(10);
 
