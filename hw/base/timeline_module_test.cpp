@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -136,6 +137,117 @@ TEST(TimelineModule, DevicesDoNotOvertakeAnEventOfTheKernel) {
     EXPECT_EQ(watcher.runs_before, 4) << "10, 20, 30 and 40, not 50";
     EXPECT_EQ(watcher.runs, 10);
     EXPECT_EQ(p.host.agenda_activations(), 2u);
+}
+
+/// Two islands, each with a device and a host, and a timeline that is on neither.
+struct Islands {
+    struct Island {
+        explicit Island(char its_name)
+            : name(its_name),
+              device((std::string("device_") + its_name).c_str(), TimelineModule::Pace::kAhead),
+              host((std::string("host_") + its_name).c_str()) {}
+        ~Island() { device.cancel(tick); }
+
+        char name;
+        TimelineModule device;
+        TimelineModule host;
+        std::vector<std::pair<char, Picoseconds>>* seen = nullptr;
+        Task tick{[this] {
+            seen->emplace_back(name, device.now_ps());
+            device.schedule(tick, device.now_ps() + 10);
+        }};
+    };
+    std::vector<std::pair<char, Picoseconds>> seen;
+    TimelineModule scenario{"scenario", TimelineModule::Pace::kAhead};
+    Island a{'a'};
+    Island b{'b'};
+
+    Islands() {
+        for (Island* island : {&a, &b}) {
+            island->seen = &seen;
+            island->device.schedule(island->tick, island == &a ? 10 : 15);
+        }
+        TimelineModule::separate({{&a.device, &a.host}, {&b.device, &b.host}});
+    }
+    void run(Picoseconds until_ps) {
+        SimulationClock clock;
+        clock.let_devices_run_ahead();
+        clock.start();
+        clock.advance_until(until_ps);
+    }
+};
+
+TEST(TimelineModule, AnIslandRunsAheadPastWhatHappensOnOthersAndNotPastTheSlice) {
+    Islands i;
+    i.run(40);
+    EXPECT_EQ(i.seen,
+              (std::vector<std::pair<char, Picoseconds>>{
+                  {'a', 10}, {'a', 20}, {'a', 30}, {'b', 15}, {'b', 25}, {'b', 35}, {'a', 40}}));
+    EXPECT_EQ(i.scenario.agenda_activations(), 3u) << "10, 15 and, since the slice ends there, 40";
+}
+
+TEST(TimelineModule, ATaskOfAnIslandsHostHoldsUpItsDeviceOnly) {
+    Islands i;
+    Task host([&] {
+        EXPECT_EQ(sc_core::sc_time_stamp().value(), 27u);
+        i.seen.emplace_back('h', i.a.host.now_ps());
+    });
+    i.a.host.schedule(host, 27);
+    i.run(39);
+    EXPECT_EQ(i.seen,
+              (std::vector<std::pair<char, Picoseconds>>{
+                  {'a', 10}, {'a', 20}, {'b', 15}, {'b', 25}, {'b', 35}, {'h', 27}, {'a', 30}}));
+}
+
+TEST(TimelineModule, WhatIsOnNoIslandHoldsUpAllAndMayTouchThem) {
+    Islands i;
+    Task touched([&] { i.seen.emplace_back('t', i.b.device.now_ps()); });
+    Task scenario([&] {
+        i.seen.emplace_back('s', i.scenario.now_ps());
+        i.b.device.schedule(touched, 28);
+    });
+    i.scenario.schedule(scenario, 27);
+    i.run(39);
+    EXPECT_EQ(i.seen, (std::vector<std::pair<char, Picoseconds>>{{'a', 10},
+                                                                 {'a', 20},
+                                                                 {'b', 15},
+                                                                 {'b', 25},
+                                                                 {'s', 27},
+                                                                 {'t', 28},
+                                                                 {'b', 35},
+                                                                 {'a', 30}}));
+}
+
+TEST(TimelineModule, AThreadThatWaitsHoldsUpItsIslandOnly) {
+    struct Waiter final : sc_core::sc_module {
+        Waiter(const sc_core::sc_module_name& name, Islands& about) : sc_module(name), i(about) {
+            SC_HAS_PROCESS(Waiter);
+            SC_THREAD(wait_twice);
+        }
+        void wait_twice() {
+            i.a.device.wait_until(27);
+            i.seen.emplace_back('w', i.a.device.now_ps());
+            i.a.device.wait_until(20);  // Has been: no wait.
+            const TimelineModule::KernelWait near(i.a.device, 1000);
+            sc_core::wait(early);
+            i.seen.emplace_back('w', i.a.device.now_ps());
+        }
+        Islands& i;
+        sc_core::sc_event early;
+    };
+    Islands i;
+    Waiter waiter("waiter", i);
+    Task wake([&] { waiter.early.notify(); });
+    i.a.host.schedule(wake, 32);
+    i.run(39);
+    EXPECT_EQ(i.seen, (std::vector<std::pair<char, Picoseconds>>{{'a', 10},
+                                                                 {'a', 20},
+                                                                 {'b', 15},
+                                                                 {'b', 25},
+                                                                 {'b', 35},
+                                                                 {'w', 27},
+                                                                 {'a', 30},
+                                                                 {'w', 32}}));
 }
 
 TEST(TimelineModule, WithoutPermissionNobodyRunsAhead) {

@@ -7,6 +7,7 @@
 
 #include "hw/base/bits.hpp"
 #include "hw/base/time.hpp"
+#include "hw/base/timeline_module.hpp"
 
 namespace doorbell {
 
@@ -124,11 +125,11 @@ private:
 class CallerTime {
 public:
     /// A thread that has run ahead is brought to its own time first.
-    explicit CallerTime(sc_core::sc_time& delay)
+    CallerTime(sc_core::sc_time& delay, TimelineModule& timeline)
         : can_wait_(sc_core::sc_get_current_process_handle().proc_kind() ==
                     sc_core::SC_THREAD_PROC_) {
         if (can_wait_ && delay != sc_core::SC_ZERO_TIME) {
-            sc_core::wait(delay);
+            timeline.wait_until((sc_core::sc_time_stamp() + delay).value());
             delay = sc_core::SC_ZERO_TIME;
         }
         now_ps_ = (sc_core::sc_time_stamp() + delay).value();

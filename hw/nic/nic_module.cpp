@@ -138,10 +138,9 @@ void NicModule::invalidate_dmi(sc_dt::uint64 first, sc_dt::uint64 last) {
 // --- time ---------------------------------------------------------------------------------------
 
 void NicModule::Parts::wait_until(Picoseconds time_ps) {
-    const Picoseconds now_ps = timeline.now_ps();
-    if (time_ps <= now_ps) return;
+    if (time_ps <= timeline.now_ps()) return;
     resumptions++;
-    sc_core::wait(sc_core::sc_time::from_value(time_ps - now_ps));
+    timeline.wait_until(time_ps);
 }
 
 void NicModule::Parts::reach(const CallerTime& caller, Picoseconds ready_ps) {
@@ -178,7 +177,7 @@ void NicModule::bar_transport(tlm::tlm_generic_payload& transaction, sc_core::sc
     BusAccess access(transaction, parts_->nic.bar_size_bytes(kBar), BusAccess::kQword);
     if (!access.accepted()) return;
     Parts& p = *parts_;
-    const CallerTime caller(delay);
+    const CallerTime caller(delay, p.timeline);
     if (!access.is_read()) {
         // Credits of the root port: a writer that runs too far ahead waits for the oldest.
         while (caller.can_wait() && p.posted.size() >= p.posted_limit) {
@@ -210,7 +209,7 @@ void NicModule::config_transport(tlm::tlm_generic_payload& transaction, sc_core:
     BusAccess access(transaction, ConfigSpace::kSizeBytes, BusAccess::kDword);
     if (!access.accepted()) return;
     Parts& p = *parts_;
-    const CallerTime caller(delay);
+    const CallerTime caller(delay, p.timeline);
     const Picoseconds ready_ps =
         access.is_read() ? p.nic.link().register_read_ready(caller.now_ps())
                          : p.nic.link().posted_write_down(access.size_bytes(), caller.now_ps());

@@ -484,6 +484,45 @@ class Output(Acceptance):
         self.assertEqual(plain.result["metrics"], observed.result["metrics"])
         self.assertEqual(plain.result["kernel_events"], observed.result["kernel_events"])
 
+    def test_hosts_that_cannot_meet_run_ahead_of_each_other_and_nothing_else_changes(self):
+        def host(name, address, command):
+            return (f'[[host]]\nname = "{name}"\n[[host.interface]]\naddress = "{address}/24"\n'
+                    f'[[host.app]]\nrun = "{command}"\n')
+
+        path = self.folder / "groups.toml"
+        receive = "tcp_receive --port 5001 --file discard:"
+        send = "tcp_send --port 5001 --patience-ms 60000 --file generate:"
+        path.write_text(
+            '[scenario]\nname = "groups"\ndescription = "x"\ntimeout_ms = 60_000\n'
+            '[nic]\nphy.autonegotiation_ms = 1\n'
+            # The groups do not stand together.
+            + host("a0", "10.0.0.1", send + "2000000 --to 10.0.0.2")
+            + host("b1", "10.0.1.2", receive) + host("b0", "10.0.0.2", receive)
+            + host("a1", "10.0.1.1", send + "300000 --to 10.0.1.2")
+            + host("a2", "10.0.2.1", "packet_generator --count 5000 --size 60")
+            + host("b2", "10.0.2.2", "packet_sink --count 5000 --idle-ms 20")
+            + host("c", "10.0.3.1", "packet_sink --count 5000 --idle-ms 100")
+            + '[[generator]]\nname = "g"\nsize_bytes = 64\ncount = 5000\nstart_us = 100_000\n'
+            '[[link]]\nends = ["a0.nic0", "b0.nic0"]\n'
+            '[[link]]\nends = ["a1.nic0", "b1.nic0"]\n'
+            'faults.loss_ppm = 5000\nfaults.delay_ppm = 20_000\n'
+            '[[link]]\nends = ["a2.nic0", "b2.nic0"]\n[[link]]\nends = ["c.nic0", "g"]\n'
+            '[[timeline]]\nat_us = 95_017\nlink = "wire0"\naction = "cable_out"\n'
+            '[[timeline]]\nat_us = 105_033\nlink = "wire0"\naction = "cable_in"\n'
+            '[[expect]]\nmetric = "generator.g.sent.frames"\nvalue = 5000\n')
+        apart = self.passes(str(path), "--capture", "none").result
+        in_order = self.passes(str(path), "--capture", "none", "--hash").result
+
+        def differences(one, other):
+            return {key for key in {*one, *other} if one.get(key) != other.get(key)}
+
+        changed = differences(apart["metrics"], in_order["metrics"])
+        activations = {key for key in changed if key.endswith(".timeline.activations")}
+        self.assertEqual(changed - activations, {"run.kernel_events"})
+        self.assertGreater(len(activations), 4, "did any group run ahead?")
+        self.assertLess(apart["kernel_events"], in_order["kernel_events"])
+        self.assertEqual(apart["simulated_ns"], in_order["simulated_ns"])
+
     def test_capture_all_shows_what_lies_in_host_memory_and_why_frames_were_dropped(self):
         run = self.passes("lossy_wire", "--capture", "all", "--set", "workload.bytes=300000")
         capture = run.folder / "wire.pcapng"

@@ -7,6 +7,7 @@
 #include <array>
 #include <cassert>
 #include <exception>
+#include <numeric>
 #include <systemc>
 #include <vector>
 
@@ -79,6 +80,7 @@ struct Simulation::System {
         evidence = std::make_unique<RunEvidence>(
             hub, timeline, EvidenceOptions{options.folder, capture, options.trace, options.hash});
         connect_capture();
+        separate_islands();
     }
     ~System() {
         for (const auto& task : actions) timeline.cancel(*task);
@@ -94,8 +96,8 @@ struct Simulation::System {
         params.config = guest_config_of(host);
         params.log = [this, name = host.name](int level, const std::string& text) {
             log::write(level_of(level),
-                       fmt::format("[{:.6f} ms] {}: {}", static_cast<double>(clock.now_ps()) / 1e9,
-                                   name, text));
+                       fmt::format("[{:.6f} ms] {}: {}",
+                                   static_cast<double>(timeline.now_ps()) / 1e9, name, text));
         };
         hosts.push_back(std::make_unique<HostModule>(host.name.c_str(), params,
                                                      EventPort(hub, hub.add_source(host.name))));
@@ -232,6 +234,42 @@ struct Simulation::System {
                 fmt::format("{}.nic{}", scenario.hosts[nic.host].name, nic.index),
                 nic.module->nic()));
         }
+    }
+
+    /// Hosts that no row of cables connects cannot meet: each such group may run ahead of the
+    /// others, unless somebody listens to the order of events or the group touches the scenario.
+    void separate_islands() {
+        if (hub.active() || evidence->capture() != nullptr || load) return;
+        constexpr std::size_t kShared = 0;
+        std::vector<std::size_t> island_of(hosts.size());
+        std::iota(island_of.begin(), island_of.end(), kShared + 1);
+        for (std::size_t i = 0; i < links.size(); i++) {
+            std::vector<std::size_t> ends;
+            for (const scenario::LinkEnd& end : scenario.links[i].ends) {
+                // A generator lives on the timeline of its NIC.
+                if (end.is_generator()) continue;
+                ends.push_back(end.host == kOutsideHost ? kShared : island_of[end.host]);
+            }
+            // Its meter sets itself tasks on the scenario's timeline.
+            if (scenario.measure && scenario.measure->link == i) ends.push_back(kShared);
+            for (const std::size_t end : ends) {
+                std::replace(island_of.begin(), island_of.end(), end,
+                             *std::min_element(ends.begin(), ends.end()));
+            }
+        }
+        std::vector<std::vector<TimelineModule*>> islands(hosts.size() + 1);
+        for (std::size_t h = 0; h < hosts.size(); h++) {
+            std::vector<TimelineModule*>& members = islands[island_of[h]];
+            members.push_back(&hosts[h]->timeline());
+            for (Nic& nic : nics) {
+                if (nic.host == h) members.push_back(&nic.module->timeline());
+            }
+        }
+        islands[kShared].clear();
+        const auto empty = std::count(islands.begin(), islands.end(), islands[kShared]);
+        // One alone has nobody to run ahead of.
+        if (islands.size() - static_cast<std::size_t>(empty) < 2) return;
+        TimelineModule::separate(islands);
     }
 
     void add_action(const scenario::Action& action) {

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
 
 namespace doorbell {
 
 GuestThreadsModule::GuestThreadsModule(const sc_core::sc_module_name& name,
-                                       const GuestThreadsParams& params, Timeline& timeline)
+                                       const GuestThreadsParams& params, TimelineModule& timeline)
     : sc_module(name),
       params_(params),
       timeline_(timeline),
@@ -76,11 +77,13 @@ bool GuestThreadsModule::wait_for(guest_event& event, Picoseconds deadline_ps) {
     assert(event.waiter == nullptr);
     guest_thread* self = current_;
     if (!event.notified && now_ps() < deadline_ps) {
+        std::optional<TimelineModule::KernelWait> near_deadline;
         if (deadline_ps != kNever) {
             const Picoseconds left_ps = deadline_ps - now_ps();
             if (left_ps > kFarPs) {
                 timeline_.schedule(self->far_deadline, deadline_ps);
             } else {
+                near_deadline.emplace(timeline_, deadline_ps);
                 self->wake.notify(sc_core::sc_time::from_value(left_ps));
             }
         }

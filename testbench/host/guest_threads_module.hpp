@@ -9,6 +9,7 @@
 
 #include "hw/base/time.hpp"
 #include "hw/base/timeline.hpp"
+#include "hw/base/timeline_module.hpp"
 #include "testbench/host/running_guest.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -71,7 +72,7 @@ public:
     static constexpr Picoseconds kFarPs = microseconds(100);
 
     GuestThreadsModule(const sc_core::sc_module_name& name, const GuestThreadsParams& params,
-                       Timeline& timeline);
+                       TimelineModule& timeline);
     ~GuestThreadsModule() override;
 
     /// Starts at the same simulated time, when the caller waits. Stack 0: the default.
@@ -120,7 +121,7 @@ private:
     [[nodiscard]] Picoseconds now_ps() const { return kernel_time_.value(); }
 
     GuestThreadsParams params_;
-    Timeline& timeline_;
+    TimelineModule& timeline_;
     const char* host_;  ///< The module this is part of.
     /// The kernel's own clock, read in place.
     const sc_core::sc_time& kernel_time_ = sc_core::sc_get_curr_simcontext()->time_stamp();

@@ -50,7 +50,7 @@ HostModule::HostModule(const sc_core::sc_module_name& name, const HostParams& pa
     for (std::uint32_t i = 0; i < params.nic_count; i++) {
         const std::string slot_name = "slot" + std::to_string(i);
         slots_.push_back(std::make_unique<HostSlotModule>(slot_name.c_str(), i, params.iommu,
-                                                          events, interrupts_));
+                                                          events, interrupts_, timeline_));
         slots_.back()->set_refusal_log(
             [this](const std::string& text) { log(GUEST_LOG_WARN, text); });
     }

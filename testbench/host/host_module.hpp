@@ -64,6 +64,7 @@ public:
     [[nodiscard]] std::uint32_t nic_count() const {
         return static_cast<std::uint32_t>(slots_.size());
     }
+    [[nodiscard]] TimelineModule& timeline() { return timeline_; }
 
     /// The guest boots at the current simulated time, in a thread of its own. Once.
     void start();

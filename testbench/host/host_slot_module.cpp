@@ -15,7 +15,7 @@ constexpr std::uint32_t kAllOnes = ~std::uint32_t{0};
 
 HostSlotModule::HostSlotModule(const sc_core::sc_module_name& name, std::uint32_t index,
                                const IommuParams& iommu_params, EventPort events,
-                               InterruptController& interrupts)
+                               InterruptController& interrupts, TimelineModule& timeline)
     : sc_module(name),
       config_socket("config_socket"),
       bar0_socket("bar0_socket"),
@@ -25,7 +25,8 @@ HostSlotModule::HostSlotModule(const sc_core::sc_module_name& name, std::uint32_
       inta_export("inta_export"),
       index_(index),
       iommu_(iommu_params, index, events),
-      interrupts_(interrupts) {
+      interrupts_(interrupts),
+      timeline_(timeline) {
     host_socket.register_b_transport(this, &HostSlotModule::b_transport);
     host_socket.register_get_direct_mem_ptr(this, &HostSlotModule::grant_dmi);
     host_socket.register_transport_dbg(this, &HostSlotModule::transport_dbg);
@@ -71,7 +72,7 @@ bool HostSlotModule::transport(Socket& socket, tlm::tlm_command command, std::ui
     payloads_.push_back(std::move(payload));
     // A posted write takes the CPU no longer than its store: the delay is the link's.
     if (!posted && delay != sc_core::SC_ZERO_TIME) {
-        sc_core::wait(delay);
+        timeline_.wait_until((sc_core::sc_time_stamp() + delay).value());
         waits_++;
     }
     return answered;

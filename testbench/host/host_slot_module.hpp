@@ -13,6 +13,7 @@
 
 #include "hw/base/inta_module.hpp"
 #include "hw/base/packet_extension_module.hpp"
+#include "hw/base/timeline_module.hpp"
 #include "testbench/host/interrupt_controller.hpp"
 #include "testbench/host/iommu.hpp"
 
@@ -25,7 +26,7 @@ class HostSlotModule final : public sc_core::sc_module, private IntaInterface {
 public:
     HostSlotModule(const sc_core::sc_module_name& name, std::uint32_t index,
                    const IommuParams& iommu_params, EventPort events,
-                   InterruptController& interrupts);
+                   InterruptController& interrupts, TimelineModule& timeline);
 
     tlm_utils::simple_initiator_socket<HostSlotModule> config_socket;
     tlm_utils::simple_initiator_socket<HostSlotModule> bar0_socket;  ///< registers
@@ -69,6 +70,7 @@ private:
     const std::uint32_t index_;
     Iommu iommu_;
     InterruptController& interrupts_;
+    TimelineModule& timeline_;  ///< Of the host.
     std::function<void(const std::string&)> log_;
     std::uint64_t waits_ = 0;
     /// Payloads that no access is using: several threads may be in a read at the same time.
