@@ -51,10 +51,17 @@ def fail(why):
 # --- counting -------------------------------------------------------------------------------------
 
 
-def run(binary, workload, length, folder):
+def pinned(table):
+    """What all runs are set to. One doorbell a poll: no change of coroutines within lwIP, which
+    would hide who called whom from valgrind. And every charge the same: who meets whom in a run
+    must not depend on the table that is made from it."""
+    charges = {f"settings.cpu.{charge['setting']}": 100 for charge in table["charge"]}
+    return {"settings.kernel.tx_batch": 4096, **charges}
+
+
+def run(binary, workload, fixed, length, folder):
     """One run under callgrind: its metrics and the profile of the process that did the work."""
-    settings = {**workload.get("set", {}), "settings.kernel.tx_batch": 4096,
-                workload["key"]: length}
+    settings = {**fixed, **workload.get("set", {}), workload["key"]: length}
     command = ["valgrind", "--tool=callgrind", "--dump-instr=yes", "--compress-pos=no",
                f"--separate-callers={CALLERS}", f"--callgrind-out-file={folder}/profile.%p",
                "--trace-children=yes", "--max-stackframe=60000", str(binary), "run",
@@ -183,7 +190,7 @@ class Owners:
 def measure(binary, image, table, name, length):
     """Instructions by owner, calls of the guest's functions, metrics."""
     with tempfile.TemporaryDirectory(prefix="doorbell-") as folder:
-        metrics, profile = run(binary, table["workload"][name], length, folder)
+        metrics, profile = run(binary, table["workload"][name], pinned(table), length, folder)
         costs, calls = parse(profile)
     chains = inline_chains(image, sorted({address for _, _, address in costs if address}))
     owners = Owners(table)

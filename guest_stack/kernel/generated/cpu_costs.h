@@ -40,13 +40,13 @@
     /* 97 instructions (udp) */                                                                    \
     X(napi_poll_ns, "cpu.napi_poll_ns", 32, 0, 1000000,                                            \
       "One NAPI poll, without its packets")                                                        \
-    /* 319 instructions (bulk) */                                                                  \
-    X(driver_rx_ns, "cpu.driver_rx_ns", 106, 0, 1000000,                                           \
+    /* 321 instructions (bulk) */                                                                  \
+    X(driver_rx_ns, "cpu.driver_rx_ns", 107, 0, 1000000,                                           \
       "Driver: one received buffer")                                                               \
-    /* 415 instructions (bulk) */                                                                  \
-    X(driver_tx_ns, "cpu.driver_tx_ns", 138, 0, 1000000,                                           \
+    /* 417 instructions (bulk) */                                                                  \
+    X(driver_tx_ns, "cpu.driver_tx_ns", 139, 0, 1000000,                                           \
       "Driver: describing one packet")                                                             \
-    /* 122 instructions (bulk) */                                                                  \
+    /* 123 instructions (bulk) */                                                                  \
     X(driver_clean_ns, "cpu.driver_clean_ns", 41, 0, 1000000,                                      \
       "Driver: taking back a sent packet")                                                         \
     /* 10 instructions (bulk) */                                                                   \
@@ -59,10 +59,10 @@
     /* 43 instructions (queue) */                                                                  \
     X(qdisc_ns, "cpu.qdisc_ns", 14, 0, 1000000,                                                    \
       "Queueing a packet for a stopped queue")                                                     \
-    /* 15 instructions (bulk) */                                                                   \
+    /* 15 instructions (queue) */                                                                  \
     X(backlog_ns, "cpu.backlog_ns", 5, 0, 1000000,                                                 \
       "Queueing a frame while the core is locked")                                                 \
-    /* 183 instructions (bulk) */                                                                  \
+    /* 184 instructions (bulk) */                                                                  \
     X(ethernet_ns, "cpu.ethernet_ns", 61, 0, 1000000,                                              \
       "Ethernet layer, one packet")                                                                \
     /* 219 instructions (bulk) */                                                                  \
@@ -74,8 +74,8 @@
     /* 66 instructions (bulk) */                                                                   \
     X(route_ns, "cpu.route_ns", 22, 0, 1000000,                                                    \
       "One look-up in the routing table")                                                          \
-    /* 782 instructions (bulk) */                                                                  \
-    X(tcp_ns, "cpu.tcp_ns", 261, 0, 1000000,                                                       \
+    /* 781 instructions (bulk) */                                                                  \
+    X(tcp_ns, "cpu.tcp_ns", 260, 0, 1000000,                                                       \
       "TCP layer, one segment")                                                                    \
     /* 381 instructions (udp) */                                                                   \
     X(udp_ns, "cpu.udp_ns", 127, 0, 1000000,                                                       \
