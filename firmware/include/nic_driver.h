@@ -33,6 +33,10 @@ extern "C" {
  * FIFO beside what is being sent (section 6.2). */
 #define NIC_TX_DESCRIPTOR_BYTES 8192u
 
+/* Where frames turn round instead of going out: nowhere; in the MAC (RCTL.LBM), whose PHY keeps its
+ * link; in the PHY (control bit 14), which needs no partner and shows it none. */
+enum nic_loopback { NIC_LOOPBACK_NONE, NIC_LOOPBACK_MAC, NIC_LOOPBACK_PHY };
+
 struct nic_config {
     uint32_t tx_ring; /* descriptors: multiple of 8, 8..4096 */
     uint32_t rx_ring;
@@ -53,6 +57,7 @@ struct nic_config {
     bool store_bad_frames;      /* RCTL.SBP: frames with NIC_RX_ERROR instead of none */
     bool flow_control;          /* advertise PAUSE and obey what was negotiated */
     uint16_t autoneg_advertise; /* 0: everything; else ANAR bits | 0x8000 for 1000FD */
+    enum nic_loopback loopback;
 };
 /* Sensible defaults: MSI-X, 256 descriptors, offloads on. */
 void nic_config_default(struct nic_config* config);

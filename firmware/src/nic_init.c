@@ -235,6 +235,7 @@ static int nic_config_range(const struct nic_config* c, struct nic_config_demand
         {"tx_pthresh", c->tx_pthresh <= threshold_max, "a threshold has 6 bits"},
         {"tx_hthresh", c->tx_hthresh <= threshold_max, "a threshold has 6 bits"},
         {"tx_wthresh", c->tx_wthresh <= threshold_max, "a threshold has 6 bits"},
+        {"loopback", (uint32_t)c->loopback <= NIC_LOOPBACK_PHY, "it is none, mac or phy"},
         {"tx_report_every", c->tx_report_every != 0, "somebody must ask for status"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -10,6 +10,8 @@
 
 /* IEEE 802.3 clause 22.2.4 and 40.5.1: registers every PHY has. */
 #define NIC_PHY_BMCR 0u
+#define NIC_PHY_BMCR_SPEED_1000 0x0040u
+#define NIC_PHY_BMCR_FULL_DUPLEX 0x0100u
 #define NIC_PHY_BMCR_AN_RESTART 0x0200u
 #define NIC_PHY_BMCR_ISOLATE 0x0400u
 #define NIC_PHY_BMCR_POWER_DOWN 0x0800u
@@ -145,6 +147,14 @@ static int nic_phy_offer(struct nic_device* dev) {
     return nic_phy_write(dev, NIC_PHY_BMCR, (uint16_t)restart);
 }
 
+/* At a speed that is forced: there is nobody to negotiate with (clause 22.2.4.1.2). An offer ends
+ * it. */
+static int nic_phy_loop(struct nic_device* dev) {
+    return nic_phy_write(
+        dev, NIC_PHY_BMCR,
+        NIC_PHY_BMCR_LOOPBACK | NIC_PHY_BMCR_SPEED_1000 | NIC_PHY_BMCR_FULL_DUPLEX);
+}
+
 /* What still comes in after the fill went over the upper watermark, at most: the frame that took it
  * there; what arrives while a frame of ours holds up the XOFF; the frame that the partner has on
  * the wire when it hears of it. Beside them the XOFF itself, a cable of 100 m both ways, and the
@@ -193,7 +203,7 @@ int nic_link_setup(struct nic_device* dev) {
     nic_flow_control_setup(dev);
     int error = nic_mdio_acquire(dev);
     if (error) return error;
-    error = nic_phy_offer(dev);
+    error = dev->config.loopback == NIC_LOOPBACK_PHY ? nic_phy_loop(dev) : nic_phy_offer(dev);
     nic_mdio_release(dev);
     return error;
 }

@@ -32,6 +32,29 @@ TEST_F(NicPhy, AnOfferCanBeLimited) {
     EXPECT_EQ(chip.phy[9] & 0x0300, 0);
 }
 
+TEST_F(NicPhy, ALoopbackInThePhyIsAForcedLinkAndTheNextOfferEndsIt) {
+    config.loopback = NIC_LOOPBACK_PHY;
+    open();
+    EXPECT_EQ(chip.phy[0], 0x4140) << "loopback, 1000 Mb/s, full duplex, no negotiation";
+    ASSERT_EQ(nic_reset(dev.get()), 0);
+    EXPECT_EQ(chip.phy[0], 0x4140) << "a reset of the MAC keeps it";
+    nic_close(dev.get());
+    config.loopback = NIC_LOOPBACK_NONE;
+    ASSERT_EQ(nic_open(dev.get(), &config), 0);
+    EXPECT_EQ(chip.phy[0] & 0x5A00, 0x1200) << "negotiation, no loopback, no power down";
+}
+
+TEST_F(NicPhy, ALoopbackInTheMacLeavesThePhyAlone) {
+    for (const auto& [loopback, lbm] :
+         {std::pair{NIC_LOOPBACK_NONE, 0u}, {NIC_LOOPBACK_MAC, 1u}, {NIC_LOOPBACK_PHY, 0u}}) {
+        config.loopback = loopback;
+        open();
+        EXPECT_EQ(chip.regs[NIC_RCTL] >> NIC_RCTL_LBM_SHIFT & 3u, lbm);
+        EXPECT_EQ((chip.phy[0] & 0x4000) != 0, loopback == NIC_LOOPBACK_PHY);
+        nic_close(dev.get());
+    }
+}
+
 TEST_F(NicPhy, AnUnchangedOfferDoesNotTakeTheLinkDown) {
     open();
     chip.phy[0] = 0x1140;  // the restart bit has cleared itself

@@ -99,6 +99,7 @@ static uint32_t nic_rctl(const struct nic_device* dev) {
     if (c->mtu_bytes > 1500u) rctl |= NIC_RCTL_LPE_MASK;
     if (c->promiscuous) rctl |= NIC_RCTL_UPE_MASK | NIC_RCTL_MPE_MASK;
     if (c->store_bad_frames) rctl |= NIC_RCTL_SBP_MASK;
+    if (c->loopback == NIC_LOOPBACK_MAC) rctl |= NIC_FIELD_PUT(NIC_RCTL_LBM, NIC_RCTL_LBM_MAC);
     if (dev->vlan_count && !c->promiscuous) rctl |= NIC_RCTL_VFE_MASK;
     return rctl;
 }

@@ -12,7 +12,7 @@
 struct guest_costs costs;
 static struct nic_config nics[SETTINGS_MAX_NICS];
 
-enum kind { KIND_U32, KIND_BOOL, KIND_U16, KIND_IRQ_MODE };
+enum kind { KIND_U32, KIND_BOOL, KIND_U16, KIND_IRQ_MODE, KIND_LOOPBACK };
 
 struct row {
     const char* name; /* in full for costs; behind "driver." for the driver */
@@ -72,6 +72,8 @@ static const struct row kDriverRows[] = {
      ""},
     {"flow_control", KIND_BOOL, DRIVER(flow_control), 0, 1, 1, "Advertise and obey PAUSE",
      "true|false", ""},
+    {"loopback", KIND_LOOPBACK, DRIVER(loopback), 0, 2, 1,
+     "Where frames turn round: mac: RCTL.LBM; phy: its control bit 14", "none|mac|phy", ""},
     {"autoneg_advertise", KIND_U16, DRIVER(autoneg_advertise), 0, 65535, 1,
      "0: everything; else ANAR bits, 32768 for 1000 Mb/s full duplex", "0..65535", ""},
 };
@@ -80,7 +82,15 @@ static const struct row kDriverRows[] = {
 #define COST_ROWS (sizeof kCostRows / sizeof kCostRows[0])
 #define DRIVER_ROWS (sizeof kDriverRows / sizeof kDriverRows[0])
 
-static const char* const kIrqModes[] = {"intx", "msi", "msix"};
+/* By value. */
+#define WORDS 3u
+static const char* const kIrqModes[WORDS] = {"intx", "msi", "msix"};
+static const char* const kLoopbacks[WORDS] = {"none", "mac", "phy"};
+
+/* NULL: the kind has no words. */
+static const char* const* words_of(enum kind kind) {
+    return kind == KIND_IRQ_MODE ? kIrqModes : kind == KIND_LOOPBACK ? kLoopbacks : NULL;
+}
 
 static bool parse_value(const struct row* row, const char* text, uint32_t* value) {
     if (row->kind == KIND_BOOL) {
@@ -91,10 +101,11 @@ static bool parse_value(const struct row* row, const char* text, uint32_t* value
         *value = 0;
         return strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
     }
-    if (row->kind == KIND_IRQ_MODE) {
-        for (uint32_t mode = 0; mode < 3; ++mode) {
-            if (strcmp(text, kIrqModes[mode]) == 0) {
-                *value = mode;
+    const char* const* words = words_of(row->kind);
+    if (words != NULL) {
+        for (uint32_t word = 0; word < WORDS; ++word) {
+            if (strcmp(text, words[word]) == 0) {
+                *value = word;
                 return true;
             }
         }
@@ -125,6 +136,9 @@ static void store(const struct row* row, void* base, uint32_t value) {
         case KIND_IRQ_MODE:
             *(enum nic_irq_mode*)field = (enum nic_irq_mode)value;
             break;
+        case KIND_LOOPBACK:
+            *(enum nic_loopback*)field = (enum nic_loopback)value;
+            break;
     }
 }
 
@@ -139,6 +153,8 @@ static uint32_t load(const struct row* row, const void* base) {
             return *(const uint16_t*)field;
         case KIND_IRQ_MODE:
             return (uint32_t) * (const enum nic_irq_mode*)field;
+        case KIND_LOOPBACK:
+            return (uint32_t) * (const enum nic_loopback*)field;
     }
     return 0;
 }
@@ -237,8 +253,8 @@ static void show(const struct row* row, const struct nic_config* config, char* t
     const uint32_t value = load(row, config);
     if (row->kind == KIND_BOOL) {
         (void)snprintf(text, bytes, "%s", value != 0 ? "true" : "false");
-    } else if (row->kind == KIND_IRQ_MODE) {
-        (void)snprintf(text, bytes, "%s", kIrqModes[value % 3]);
+    } else if (words_of(row->kind) != NULL) {
+        (void)snprintf(text, bytes, "%s", words_of(row->kind)[value % WORDS]);
     } else {
         (void)snprintf(text, bytes, "%u", value);
     }

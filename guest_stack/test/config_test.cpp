@@ -38,6 +38,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Refusal{"driver.tx_ring", "99999999999999999999", "cannot be"},
                       Refusal{"driver.rx_buffer_bytes", "6144", "cannot be '6144'"},
                       Refusal{"driver.irq_mode", "msi-x", "it takes intx|msi|msix"},
+                      Refusal{"driver.loopback", "wire", "it takes none|mac|phy"},
+                      Refusal{"driver.loopback", "1", "it takes none|mac|phy"},
                       Refusal{"driver.tx_checksum", "yes", "it takes true|false"},
                       Refusal{"cpu.tcp_ns", "fast", "cannot be 'fast'"},
                       Refusal{"kernel.napi_budget", "0", "it takes 1..65535"}));

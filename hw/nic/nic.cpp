@@ -148,7 +148,7 @@ Nic::Parts::Parts(Timeline& timeline_in, HostPort& host, EthernetPort& wire, Fra
       dma(params.dma, timeline, border, link, core.state(), events),
       stats(registers, params.stats),
       stamper(params.ptp, timeline, registers),
-      loopback(timeline, core.state(), border, stamper),
+      loopback(timeline, params.phy, core.state(), border, stamper),
       nvm(params.nvm, timeline, registers, *this),
       config(config_params(params, nvm.image())),
       wake(timeline, registers, events, *this),

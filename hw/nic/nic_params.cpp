@@ -273,6 +273,11 @@ constexpr NicParam kTable[] = {
         "Erratum: from link to a receive path that hangs until the PHY is reset; 0: never"),
     integer<kPhy, &PhyParams::forced_link_ps, kMillisecond>("phy.forced_link_ms", "ms", 0, 60'000,
                                                             "The same when an end is forced"),
+    integer<kPhy, &PhyParams::rx_latency_ps, kNanosecond>(
+        "phy.rx_latency_ns", "ns", 0, 1'000'000, "A frame's way through the PHY, from the cable"),
+    integer<kPhy, &PhyParams::tx_latency_ps, kNanosecond>(
+        "phy.tx_latency_ns", "ns", 0, 1'000'000,
+        "The same to the cable; a PHY loopback takes both"),
     boolean<kPhy, &PhyParams::u19_unknown_register_is_error>(
         "phy.u19_unknown_register_is_error", "U19: an unknown register or page is an MDIC error"),
     choice<kPtp, &PtpParams::erratum_systim>(

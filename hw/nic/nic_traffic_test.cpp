@@ -148,7 +148,7 @@ TEST(MacLoopback, a_wire_that_takes_work_off_the_nic_is_not_believed_while_frame
     DeviceState state;
     FarEnd wire;
     wire.takes = {true, true, true};
-    const Loopback loopback(timeline, state, wire, times);
+    const Loopback loopback(timeline, {}, state, wire, times);
     EXPECT_TRUE(loopback.offloads().checksums);
     for (bool DeviceState::*turns : {&DeviceState::mac_loopback, &DeviceState::phy_loopback}) {
         state.*turns = true;
@@ -157,6 +157,76 @@ TEST(MacLoopback, a_wire_that_takes_work_off_the_nic_is_not_believed_while_frame
         EXPECT_FALSE(loopback.offloads().untimed);
         state.*turns = false;
     }
+}
+
+// --- the PHY's latency --------------------------------------------------------------------------
+
+enum class Way { kOut, kIn, kMacLoopback, kPhyLoopback };
+
+/// When a frame that goes this way has come to its end: is on the wire, or in host memory.
+Picoseconds end_of(Way way, Picoseconds tx_latency_ps, Picoseconds rx_latency_ps) {
+    NicParams params = NicBench::quick();
+    params.phy.tx_latency_ps = tx_latency_ps;
+    params.phy.rx_latency_ps = rx_latency_ps;
+    NicBench nic(params);
+    nic.enable();
+    nic.link_up();
+    if (way == Way::kPhyLoopback) nic.phy_write(0, 0x4140);
+    nic.open_rings();
+    if (way == Way::kMacLoopback) nic.set(r::RCTL_LBM, 1);
+    EXPECT_TRUE(nic.timeline.settle());
+    nic.host.log.clear();
+    const std::vector<std::uint8_t> frame = NicBench::broadcast(300);
+    if (way == Way::kIn) {
+        nic.arrive(frame);
+    } else {
+        nic.send(frame);
+    }
+    EXPECT_TRUE(nic.timeline.settle());
+    if (way == Way::kOut) return nic.wire.heard.at(0).start_ps;
+    EXPECT_TRUE(nic.rx_done(0));
+    for (const Mastered& entry : nic.host.log) {
+        const bool stored = entry.kind == Mastered::Kind::kWrite;
+        if (stored && entry.address == NicBench::kRxBuffers) return entry.time_ps;
+    }
+    ADD_FAILURE() << "the frame was not stored";
+    return 0;
+}
+
+TEST(PhyLatency, lies_on_the_way_out_and_in_and_on_both_in_a_loopback_of_the_phy) {
+    constexpr Picoseconds kTx = nanoseconds(100);
+    constexpr Picoseconds kRx = nanoseconds(250);
+    const auto more = [](Way way, Picoseconds tx_ps, Picoseconds rx_ps) {
+        return end_of(way, tx_ps, rx_ps) - end_of(way, 0, 0);
+    };
+    EXPECT_EQ(more(Way::kOut, kTx, kRx), kTx);
+    EXPECT_EQ(more(Way::kIn, kTx, kRx), kRx);
+    EXPECT_EQ(more(Way::kPhyLoopback, kTx, kRx), kTx + kRx);
+    EXPECT_EQ(more(Way::kMacLoopback, kTx, kRx), 0u) << "the MAC turns frames before the PHY";
+}
+
+TEST(PhyLatency, a_frame_that_the_mac_turns_overtakes_one_that_is_still_in_the_phy) {
+    NicParams params = NicBench::quick();
+    params.phy.rx_latency_ps = microseconds(100);
+    NicBench nic(params);
+    nic.enable();
+    nic.link_up();
+    nic.phy_write(0, 0x4140);
+    nic.open_rings();
+    const std::vector<std::uint8_t> slow = NicBench::broadcast(300, 1);
+    const std::vector<std::uint8_t> quick = NicBench::broadcast(300, 2);
+    nic.send(slow);
+    nic.timeline.advance_by(microseconds(20));
+    EXPECT_FALSE(nic.rx_done(0));
+    nic.set(r::RCTL_LBM, 1);
+    nic.send(quick);
+    nic.timeline.advance_by(microseconds(20));
+    ASSERT_TRUE(nic.rx_done(0));
+    EXPECT_EQ(nic.received(0), quick);
+    EXPECT_FALSE(nic.rx_done(1));
+    ASSERT_TRUE(nic.timeline.settle());
+    ASSERT_TRUE(nic.rx_done(1));
+    EXPECT_EQ(nic.received(1), slow);
 }
 
 // Section 10.1.7: the loopback test of ethtool.

@@ -12,6 +12,10 @@ struct PhyParams {
     /// Erratum: the receive path hangs this long after the link came up, until the PHY is reset; 0
     /// is never.
     Picoseconds erratum_receive_hang_ps = 0;
+    /// A frame's way through the PHY, from the MAC to the cable and back from it. 0: none; no
+    /// figure of this PHY is public.
+    Picoseconds tx_latency_ps = 0;
+    Picoseconds rx_latency_ps = 0;
     /// U19: a register or page that does not exist answers with an error instead of 0.
     bool u19_unknown_register_is_error = false;
 };

@@ -171,6 +171,7 @@ class LineRate(Acceptance):
     def test_the_chips_clock_and_pipeline_show_in_the_latency(self):
         def latency_ns(*settings):
             run = self.passes("loopback_latency", "--set", "workload.size=64",
+                              "--set", "workload.loopback=none",
                               *(word for setting in settings for word in ("--set", setting)))
             return run.metric("host.a.app.0.latency_mean_ns")
         before = latency_ns()
@@ -183,6 +184,51 @@ class LineRate(Acceptance):
                                 "workload.direction=tx", "--set", "measure.warm_up_us=1000000")
         self.assertEqual(run.code, 1, run.explain())
         self.assertIn("[measure] of a.nic0 did not come to its end", run.stdout)
+
+
+class Loopbacks(Acceptance):
+    """The ways of loopback_latency differ by what lies on them."""
+
+    def way(self, loopback, size=64, **settings):
+        settings = {"workload.size": size, "workload.loopback": loopback,
+                    **{key.replace("__", "."): value for key, value in settings.items()}}
+        return self.passes("loopback_latency", *(word for key, value in settings.items()
+                                                 for word in ("--set", f"{key}={value}")))
+
+    def latency_ns(self, loopback, size=512, **settings):
+        run = self.way(loopback, size, **settings)
+        least, mean = (run.metric(f"host.a.app.0.latency_{which}_ns") for which in ("min", "mean"))
+        # Frames go the same way, one by one; a few meet what the host does of its own.
+        self.assertLess(mean, 1.002 * least)
+        return least
+
+    def test_a_frame_takes_longer_by_what_it_passes_and_by_nothing_else(self):
+        for loopback, phy, wire in (("none", 1, 1), ("phy", 1, 0), ("mac", 0, 0)):
+            before = self.latency_ns(loopback)
+            self.assertEqual(self.latency_ns(loopback, nic__phy__tx_latency_ns=100),
+                             before + 100 * phy, loopback)
+            self.assertEqual(self.latency_ns(loopback, nic__phy__rx_latency_ns=250),
+                             before + 250 * phy, loopback)
+            # 10 ns are the default.
+            self.assertEqual(self.latency_ns(loopback, link__wire0__propagation_ns=510),
+                             before + 500 * wire, loopback)
+
+    def test_the_mac_is_sooner_than_the_phy_and_the_phy_than_the_other_nic(self):
+        for size in (256, 512, 1518):
+            mac, phy, cable = (self.latency_ns(loopback, size, nic__phy__tx_latency_ns=100,
+                                               nic__phy__rx_latency_ns=250)
+                               for loopback in ("mac", "phy", "none"))
+            self.assertLess(mac, phy)
+            self.assertLess(phy, cable)
+
+    def test_frames_that_turn_round_are_counted_and_none_is_on_the_wire(self):
+        for loopback in ("none", "mac", "phy"):
+            run = self.way(loopback)
+            sent, turned, wire = (run.metric(name) for name in (
+                "host.a.nic0.tx.frames", "host.a.nic0.loopback.frames",
+                "link.wire0.forward.frames"))
+            self.assertGreaterEqual(sent, 1000)
+            self.assertEqual((turned, wire), (0, sent) if loopback == "none" else (sent, 0))
 
 
 class Curves(Acceptance):
