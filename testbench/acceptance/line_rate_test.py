@@ -186,6 +186,70 @@ class LineRate(Acceptance):
         self.assertIn("[measure] of a.nic0 did not come to its end", run.stdout)
 
 
+class Journeys(Acceptance):
+    """[measure] latency: how long a frame takes between driver and wire."""
+    DOORBELL_TO_DONE = "wire.tx.doorbell_to_done_ns"
+    WIRE_TO_DONE = "wire.rx.wire_to_done_ns"
+    WIRE_TO_READER = "wire.rx.wire_to_reader_ns"
+
+    def measure(self, direction, *settings, latency="true", size=64, frames=2000):
+        return self.passes("line_rate", *(word for setting in (
+            f"workload.direction={direction}", f"workload.size={size}",
+            f"workload.frames={frames}", f"measure.latency={latency}", *settings)
+            for word in ("--set", setting)))
+
+    # One frame at a time, and an interrupt for each.
+    ALONE = ("generator.gen.rate_fps=10000", "settings.driver.itr=0")
+
+    def test_a_frame_that_meets_nobody_takes_as_long_as_every_other_one(self):
+        run = self.measure("rx", *self.ALONE)
+        self.assertGreater(run.metric(f"{self.WIRE_TO_DONE}.samples"), 1900)
+        self.assertEqual(run.metric(f"{self.WIRE_TO_READER}.samples"),
+                         run.metric(f"{self.WIRE_TO_DONE}.samples"))
+        self.assertEqual(run.metric(f"{self.WIRE_TO_DONE}.min"),
+                         run.metric(f"{self.WIRE_TO_DONE}.p999"))
+        # 60 bytes of data and a descriptor go up a link of 230 MB/s, and 24 bytes with each.
+        self.assertGreater(run.metric(f"{self.WIRE_TO_DONE}.min"), (60 + 16 + 2 * 24) / 0.23)
+        self.assertGreater(run.metric(f"{self.WIRE_TO_READER}.min"),
+                           run.metric(f"{self.WIRE_TO_DONE}.max"))
+
+    def test_what_is_slower_on_the_way_shows_in_the_latencies_behind_it(self):
+        before = self.measure("rx", *self.ALONE)
+        for setting, longer_ns in (("nic.rings.rx_pipeline_cycles=100", 800),
+                                   ("nic.phy.rx_latency_ns=250", 0)):
+            after = self.measure("rx", *self.ALONE, setting)
+            for name in (self.WIRE_TO_DONE, self.WIRE_TO_READER):
+                self.assertAlmostEqual(after.metric(f"{name}.min") - before.metric(f"{name}.min"),
+                                       longer_ns, 3, setting)
+        held = self.measure("rx", *self.ALONE[:1], "settings.driver.itr=800")
+        self.assertEqual(held.metric(f"{self.WIRE_TO_DONE}.p50"),
+                         before.metric(f"{self.WIRE_TO_DONE}.p50"))
+        # Interrupts every 204.8 us: frames wait for half of it.
+        self.assertGreater(held.metric(f"{self.WIRE_TO_READER}.p50"), 90_000)
+        self.assertLess(held.metric(f"{self.WIRE_TO_READER}.max"), 215_000)
+
+    def test_a_full_ring_is_the_wait_behind_a_doorbell(self):
+        longest = []
+        for ring in (128, 256):
+            run = self.measure("tx", f"settings.driver.tx_ring={ring}", size=1518)
+            self.assertGreater(run.metric(f"{self.DOORBELL_TO_DONE}.samples"), 100)
+            longest.append(run.metric(f"{self.DOORBELL_TO_DONE}.max"))
+            # The wire takes one in 12.304 us; what is in the packet buffer is done already.
+            self.assertLess(longest[-1], (ring + 1) * 12_304)
+        self.assertAlmostEqual(longest[1] - longest[0], 128 * 12_304, delta=4 * 12_304)
+
+    def test_measuring_changes_no_time_and_makes_metrics_only_where_it_is_asked_for(self):
+        for direction, names in (("tx", [self.DOORBELL_TO_DONE]),
+                                 ("rx", [self.WIRE_TO_DONE, self.WIRE_TO_READER])):
+            off, on = (self.measure(direction, latency=latency) for latency in ("false", "true"))
+            for name in ("wire.frames_per_s", "run.simulated_ns", "wire.cpu_busy",
+                         "wire.pcie_upstream_busy"):
+                self.assertEqual(off.metric(name), on.metric(name))
+            more = {name.rpartition(".")[0]
+                    for name in set(on.result["metrics"]) - set(off.result["metrics"])}
+            self.assertEqual(more, set(names))
+
+
 class Loopbacks(Acceptance):
     """The ways of loopback_latency differ by what lies on them."""
 

@@ -130,6 +130,7 @@ std::vector<std::string> ProgramKnowledge::metrics(const scenario::Scenario& sce
     for (const scenario::Generator& g : scenario.generators) shape.generators.push_back(g.name);
     shape.measures_tx = scenario.measure && scenario.measure->tx;
     shape.measures_rx = scenario.measure && scenario.measure->rx;
+    shape.measures_latency = scenario.measure && scenario.measure->latency;
     if (scenario.load) {
         const bool dma = std::holds_alternative<pcie_bench::DmaLoad>(*scenario.load);
         shape.load = dma ? "dma" : "discipline";

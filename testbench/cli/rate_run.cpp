@@ -35,16 +35,36 @@ void set_rate(MetricRegistry& metrics, const std::string& prefix,
     metrics.set(prefix + "occupied", rate.occupancy());
 }
 
+void set_latency(MetricRegistry& metrics, const std::string& name,
+                 const checks::JourneyMeter::Samples& samples) {
+    metrics.set(name + ".samples", static_cast<std::uint64_t>(samples.count()));
+    for (const auto& [quantile, per_mille] : {std::pair<const char*, std::uint32_t>{".min", 0},
+                                              {".p50", 500},
+                                              {".p95", 950},
+                                              {".p999", 999},
+                                              {".max", 1000}}) {
+        metrics.set(name + quantile, static_cast<double>(samples.quantile(per_mille)) / 1e3);
+    }
+}
+
 }  // namespace
 
 RateRun::RateRun(const scenario::Measure& measure, const scenario::Link& about, wire::Link& link,
-                 Timeline& timeline, Look look)
+                 Timeline& timeline, Look look, checks::JourneyMeter* journey)
     : measure_(measure),
       nic_name_(about.end_names[measure.end]),
       look_(std::move(look)),
+      journey_(journey),
       meter_(
-          timeline, params_of(measure, about), [this] { look_(before_.nic, before_.host); },
-          [this] { look_(after_.nic, after_.host); }) {
+          timeline, params_of(measure, about),
+          [this, &timeline] {
+              look_(before_.nic, before_.host);
+              if (journey_ != nullptr) journey_->begin(timeline.now_ps());
+          },
+          [this, &timeline] {
+              look_(after_.nic, after_.host);
+              if (journey_ != nullptr) journey_->end(timeline.now_ps());
+          }) {
     link.measure(&meter_);
 }
 
@@ -112,6 +132,15 @@ std::string RateRun::finish(MetricRegistry& metrics) const {
         const double lost = static_cast<double>(e.rx.lost());
         judge("wire.rx.", rx, 1 - lost / static_cast<double>(rx.frames), checks::bound_of_rx(e));
         metrics.set("wire.rx.lost_frames", e.rx.lost());
+    }
+    if (journey_ == nullptr) return "";
+    journey_->finish();
+    if (measure_.tx) {
+        set_latency(metrics, "wire.tx.doorbell_to_done_ns", journey_->doorbell_to_done());
+    }
+    if (measure_.rx) {
+        set_latency(metrics, "wire.rx.wire_to_done_ns", journey_->wire_to_done());
+        set_latency(metrics, "wire.rx.wire_to_reader_ns", journey_->wire_to_reader());
     }
     return "";
 }

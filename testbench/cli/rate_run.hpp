@@ -4,6 +4,7 @@
 #include <string>
 
 #include "hw/base/timeline.hpp"
+#include "testbench/checks/journey_meter.hpp"
 #include "testbench/report/run_result.hpp"
 #include "testbench/scenario/scenario.hpp"
 #include "testbench/wire/rate_meter.hpp"
@@ -18,7 +19,7 @@ public:
     using Look = std::function<void(report::MetricRegistry& nic, report::MetricRegistry& host)>;
 
     RateRun(const scenario::Measure& measure, const scenario::Link& about, wire::Link& link,
-            Timeline& timeline, Look look);
+            Timeline& timeline, Look look, checks::JourneyMeter* journey = nullptr);
 
     /// Sets wire.* and bound_by; or says why there is none of them.
     [[nodiscard]] std::string finish(report::MetricRegistry& metrics) const;
@@ -34,6 +35,7 @@ private:
     const scenario::Measure measure_;
     const std::string nic_name_;
     Look look_;
+    checks::JourneyMeter* journey_;  ///< nullptr: latencies are not measured.
     Counts before_;
     Counts after_;
     wire::RateMeter meter_;

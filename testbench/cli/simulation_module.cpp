@@ -16,6 +16,7 @@
 #include "hw/nic/nic_module.hpp"
 #include "testbench/checks/expectations.hpp"
 #include "testbench/checks/file_comparison.hpp"
+#include "testbench/checks/journey_meter.hpp"
 #include "testbench/cli/crash_note.hpp"
 #include "testbench/cli/guest_places.hpp"
 #include "testbench/cli/host_config.hpp"
@@ -40,6 +41,8 @@ constexpr Picoseconds kSlice = microseconds(100);
 
 /// Numbers of frames are unique in a run: each NIC counts from a multiple of this.
 constexpr std::uint64_t kFramesPerNic = std::uint64_t{1} << 40;
+/// Packets of generators, far from 0; those of guests are hashes.
+constexpr std::uint64_t kGeneratorPackets = std::uint64_t{1} << 63;
 
 std::uint64_t cpu_time_ns() {
     timespec now{};
@@ -185,6 +188,9 @@ struct Simulation::System {
             if (other != nullptr) params.to = other->nic().params().nvm.mac_address;
         }
         params.first_frame_number = nic_count++ * kFramesPerNic;
+        if (scenario.measure && scenario.measure->latency) {
+            params.first_packet = kGeneratorPackets + params.first_frame_number;
+        }
         wire::Link& link = *links.back();
         generators.push_back({generator.name, std::make_unique<wire::TrafficGenerator>(
                                                   its_timeline, frames, params)});
@@ -198,6 +204,11 @@ struct Simulation::System {
     void add_measure(const scenario::Measure& measure) {
         const scenario::Link& about = scenario.links[measure.link];
         const scenario::LinkEnd& end = about.ends[measure.end];
+        if (measure.latency) {
+            journey = std::make_unique<checks::JourneyMeter>(
+                source_of(about.end_names[measure.end]), source_of(scenario.hosts[end.host].name));
+            hub.attach(*journey);
+        }
         rate_run = std::make_unique<RateRun>(
             measure, about, *links[measure.link], timeline,
             [this, end](report::MetricRegistry& nic, report::MetricRegistry& host) {
@@ -205,7 +216,14 @@ struct Simulation::System {
                 nic_at(end).visit_metrics(of_nic);
                 auto of_host = host.under("");
                 hosts[end.host]->visit_metrics(of_host);
-            });
+            },
+            journey.get());
+    }
+
+    [[nodiscard]] std::uint16_t source_of(const std::string& name) const {
+        const auto& names = hub.sources();
+        return static_cast<std::uint16_t>(std::find(names.begin(), names.end(), name) -
+                                          names.begin());
     }
 
     void add_load() {
@@ -500,6 +518,7 @@ struct Simulation::System {
     std::uint64_t nic_count = 0;
     std::vector<std::unique_ptr<wire::Link>> links;
     std::vector<Generator> generators;
+    std::unique_ptr<checks::JourneyMeter> journey;
     std::unique_ptr<RateRun> rate_run;
     wire::Link* outside = nullptr;  ///< The link with an end that no host of ours has.
     std::uint32_t outside_end = 0;

@@ -41,6 +41,7 @@ void expand(const std::string& pattern, std::string_view placeholder,
 
 /// What [measure] makes: of a direction only while it is measured.
 bool measured(const RunShape& shape, const std::string& pattern) {
+    if (has(pattern, "_ns.") && !shape.measures_latency) return false;
     if (pattern.compare(0, 8, "wire.tx.") == 0) return shape.measures_tx;
     if (pattern.compare(0, 8, "wire.rx.") == 0) return shape.measures_rx;
     return shape.measures_tx || shape.measures_rx;

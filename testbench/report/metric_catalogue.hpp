@@ -35,6 +35,7 @@ struct RunShape {
     std::vector<std::string> generators;
     bool measures_tx = false;
     bool measures_rx = false;
+    bool measures_latency = false;
     /// A device instead of hosts: "dma", "discipline", or "".
     std::string load;
     bool verifies = false;

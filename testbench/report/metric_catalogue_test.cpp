@@ -44,6 +44,20 @@ TEST(MetricCatalogueTest, TheWorkloadIsMeasuredOnlyWhenSomethingIsVerified) {
     EXPECT_THAT(metric_names(shape), Contains("workload.identical"));
 }
 
+TEST(MetricCatalogueTest, ADirectionsLatenciesAreThereWhenTheyAreMeasured) {
+    RunShape shape = two_hosts();
+    shape.measures_rx = true;
+    EXPECT_THAT(metric_names(shape), Contains("wire.rx.lost_frames"));
+    EXPECT_THAT(metric_names(shape), Not(Contains("wire.rx.wire_to_done_ns.p50")));
+    shape.measures_latency = true;
+    EXPECT_THAT(metric_names(shape), Contains("wire.rx.wire_to_done_ns.p50"));
+    EXPECT_THAT(metric_names(shape), Contains("wire.rx.wire_to_reader_ns.samples"));
+    EXPECT_THAT(metric_names(shape), Not(Contains("wire.tx.doorbell_to_done_ns.p50")));
+    shape = two_hosts();
+    shape.load = "dma";
+    EXPECT_THAT(metric_names(shape), Contains("dma.latency_ns.p50"));
+}
+
 TEST(MetricCatalogueTest, ADeviceInsteadOfHostsHasItsOwnMetricsAndThoseOfALinkAndAnEngine) {
     RunShape shape;
     shape.load = "dma";

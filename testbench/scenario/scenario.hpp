@@ -85,6 +85,7 @@ struct Measure {
     bool rx = true;
     Picoseconds warm_up_ps = 0;
     std::uint64_t frames = 0;
+    bool latency = false;  ///< Of each frame, between driver and wire.
 };
 
 struct Link {

@@ -277,6 +277,12 @@ const std::vector<SchemaKey>& schema_keys() {
          "first "
          "direction has had so many."},
 
+        {"measure", "latency", T::kBoolean, 0, 0, "false", "",
+         "How long each frame takes from the doorbell until its descriptor is done (metrics "
+         "wire.tx.doorbell_to_done_ns.*), from the wire to its descriptor and to its reader "
+         "(wire.rx.wire_to_done_ns.*, wire.rx.wire_to_reader_ns.*). A generator's frames then have "
+         "an identity in the event stream."},
+
         {"timeline", "at_us", T::kInteger, 0, kHour_ms * 1000, nullptr, "", "Simulated time."},
         {"timeline", "action", T::kString, 0, 0, nullptr, "cable_out|cable_in|faults",
          "cable_out and cable_in pull and plug the link's cable; faults sets the rates that stand "

@@ -130,6 +130,7 @@ void TrafficDecoder::decode_measure(const ConfigNode* node, Scenario& scenario) 
     measure.rx = direction != "tx";
     measure.warm_up_ps = microseconds(values.count("warm_up_us"));
     measure.frames = values.count("frames");
+    measure.latency = reader.boolean("latency");
     scenario.measure = measure;
 }
 

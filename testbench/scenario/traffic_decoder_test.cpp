@@ -71,6 +71,8 @@ TEST(TrafficDecoder, AGeneratorAndAMeasurementBecomePlainStructs) {
     EXPECT_TRUE(s.measure->rx);
     EXPECT_FALSE(s.measure->tx);
     EXPECT_EQ(s.measure->frames, 20'000u);
+    EXPECT_FALSE(s.measure->latency);
+    EXPECT_TRUE(Decoded(kTraffic, {"measure.latency=true"}).scenario.measure->latency);
     EXPECT_EQ(s.expectations[0].text(), "bound_by == wire");
 }
 

@@ -146,6 +146,7 @@ FramePtr TrafficGenerator::make() {
     const std::uint32_t size = params_.size_bytes - Frame::kFcsBytes;
     frame->resize(size);
     frame->number = params_.first_frame_number + sent_ + 1;
+    if (params_.first_packet != 0) frame->packet = params_.first_packet + sent_;
     std::uint8_t* data = frame->data();
     std::memcpy(data, headers_.data(), headers_.size());
     std::uint8_t* ip = data + ip_at_;

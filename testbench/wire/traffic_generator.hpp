@@ -28,6 +28,9 @@ struct GeneratorParams {
     std::uint16_t vlan_tag = 0;  ///< 0: untagged.
     std::uint16_t port = 9;
     std::uint64_t first_frame_number = 0;
+    /// Identity of the first packet, by which the event stream knows each one on its way; the next
+    /// follow. 0: they have none.
+    std::uint64_t first_packet = 0;
 
     /// Headers, the number and the FCS.
     static constexpr std::uint32_t kLeastBytes = 64;

@@ -131,6 +131,20 @@ TEST(TrafficGenerator, ItsFramesAreThoseThatAPacketSinkVerifies) {
     }
 }
 
+TEST(TrafficGenerator, ItsPacketsHaveAnIdentityWhenOneIsGiven) {
+    for (const std::uint64_t first : {0u, 700u}) {
+        GeneratorParams params = some(3);
+        params.first_packet = first;
+        Bench bench(params, 1000);
+        bench.listener.keeps = true;
+        ASSERT_TRUE(bench.timeline.settle());
+        ASSERT_EQ(bench.listener.frames.size(), 3u);
+        for (std::uint64_t i = 0; i < 3; i++) {
+            EXPECT_EQ(bench.listener.frames[i]->packet, first == 0 ? 0 : first + i);
+        }
+    }
+}
+
 TEST(TrafficGenerator, MakesNoMoreFramesThanAreUnderWay) {
     Bench bench(some(100'000), 1000);
     ASSERT_TRUE(bench.timeline.settle());
