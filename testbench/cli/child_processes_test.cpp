@@ -1,11 +1,14 @@
 #include "testbench/cli/child_processes.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 
 #include "testbench/cli/interrupt_guard.hpp"
@@ -45,7 +48,16 @@ TEST(ChildProcessesTest, ASignalIsNoExitCode) {
 TEST(ChildProcessesTest, AProgramThatIsNotThereWasNotStarted) {
     const auto ends = run({{"/nonexistent/program"}, shell("exit 0")}, 1);
     EXPECT_FALSE(ends.at(0).started);
+    EXPECT_EQ(ends.at(0).why, "'/nonexistent/program' cannot be run: No such file or directory");
     EXPECT_TRUE(ends.at(1).started);
+}
+
+TEST(ChildProcessesTest, ALogThatCannotBeWrittenIsSaid) {
+    std::string why;
+    run_children(
+        {shell("exit 0")}, 1, [&](std::size_t, const ChildEnd& end) { why = end.why; }, {},
+        [](std::size_t) { return "/nonexistent/log"; });
+    EXPECT_EQ(why, "'/nonexistent/log' cannot be written: No such file or directory");
 }
 
 TEST(ChildProcessesTest, NoMoreRunAtATimeThanJobs) {
@@ -78,6 +90,50 @@ TEST(ChildProcessesTest, AnInterruptOutsideIsNotForgottenByTheChildrenWithin) {
     const auto ends = run({shell("exit 0")}, 1);
     EXPECT_TRUE(ends.at(0).withheld);
     EXPECT_EQ(InterruptGuard::signal(), SIGTERM);
+}
+
+// When it comes is left to chance; what is told apart is at once from when the child ends.
+TEST(ChildProcessesTest, AnInterruptAtAnyInstantIsPassedOnAtOnce) {
+    for (int i = 0; i < 200; i++) {
+        const InterruptGuard guard;
+        const pid_t parent = getpid();
+        const pid_t killer = fork();
+        if (killer == 0) {
+            // A child starts in about a millisecond: before, while and after.
+            usleep(static_cast<useconds_t>(i * 15));
+            kill(parent, SIGINT);
+            _exit(0);
+        }
+        const std::time_t started = std::time(nullptr);
+        ChildEnd last;
+        run_children({{"/bin/sleep", "30"}}, 1,
+                     [&](std::size_t, const ChildEnd& end) { last = end; });
+        EXPECT_TRUE(last.signal == SIGINT || last.withheld) << last.text();
+        ASSERT_LT(std::time(nullptr) - started, 20);
+        waitpid(killer, nullptr, 0);
+    }
+}
+
+TEST(ChildProcessesTest, WhoIsKilledTakesItsChildrenAlong) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        // The child keeps the pipe open for as long as it lives.
+        run_children(
+            {shell("echo up; exec sleep 60")}, 1, [](std::size_t, const ChildEnd&) {},
+            [&](std::size_t) { return dup2(ends[1], STDOUT_FILENO) >= 0; });
+        _exit(1);
+    }
+    close(ends[1]);
+    char text[4] = "";
+    ASSERT_EQ(read(ends[0], text, 3), 3);
+    ASSERT_STREQ(text, "up\n");
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    pollfd closed{ends[0], POLLIN, 0};
+    EXPECT_EQ(poll(&closed, 1, 10'000), 1) << "it still lives";
+    close(ends[0]);
 }
 
 TEST(ChildProcessesTest, AnInterruptIsPassedOnAndNothingNewIsStarted) {

@@ -10,8 +10,14 @@ namespace doorbell::cli {
 using nlohmann::json;
 using report::Verdict;
 
+std::string not_started_text(const ChildEnd& end) {
+    return "the run could not be started" + (end.why.empty() ? "" : ": " + end.why);
+}
+
 Verdict verdict_of(const json& result) {
-    const std::string text = result["verdict"];
+    const auto found = result.find("verdict");
+    const std::string text =
+        found != result.end() && found->is_string() ? found->get<std::string>() : "";
     for (const Verdict verdict :
          {Verdict::kPass, Verdict::kFail, Verdict::kError, Verdict::kBroken}) {
         if (text == to_string(verdict)) return verdict;
@@ -72,7 +78,7 @@ json child_result(const PlannedRun& run, const ChildEnd& end, const RunOptions& 
         return to_json(broken);
     }
     if (!end.started) {
-        broken.failures.emplace_back("the run could not be started");
+        broken.failures.push_back(not_started_text(end));
     } else if (stopped) {
         broken.failures.push_back(fmt::format("interrupted by {}", end.text()));
     } else {

@@ -10,7 +10,11 @@
 
 namespace doorbell::cli {
 
+/// Broken when it does not say.
 [[nodiscard]] report::Verdict verdict_of(const nlohmann::json& result);
+
+/// "the run could not be started: ..."
+[[nodiscard]] std::string not_started_text(const ChildEnd& end);
 
 /// What a run's process left in its folder. One that left nothing, or that ended in another way
 /// than its result says (a sanitizer's finding at the end, a crash while it was put away), has

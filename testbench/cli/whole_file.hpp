@@ -1,0 +1,13 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace doorbell::cli {
+
+/// Writes a file whole or not at all, whoever looks: what was there stays until the new text is.
+/// Returns "" or why it could not be written.
+[[nodiscard]] std::string write_whole_file(const std::filesystem::path& file,
+                                           const std::string& text);
+
+}  // namespace doorbell::cli
