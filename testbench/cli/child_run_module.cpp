@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "hw/nic/nic_params.hpp"
 #include "testbench/cli/program_knowledge.hpp"
@@ -106,7 +107,8 @@ int child_run(const RunOptions& options, const ProgramPaths& paths) {
     progress.reset();
     result.artifacts["result"] = "result.json";
     std::ofstream out(folder / "result.json");
-    out << to_json(result).dump(2) << "\n";
+    // What a guest said need not be UTF-8.
+    out << to_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     out.close();
     if (!out) {
         std::cerr << fmt::format("error: '{}' cannot be written\n",

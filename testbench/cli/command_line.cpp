@@ -241,6 +241,8 @@ void add_sweep_task(CLI::App& app, SweepTaskOptions& options) {
         *app.add_subcommand("sweep-task", "Run the points of one task of a Slurm job array");
     sub.group("");
     sub.add_option("plan", options.plan, "plan.json of the submission")->required();
+    sub.add_option("--patience", options.patience_s, "Until the sweep has noted the job")
+        ->type_name("S");
 }
 
 void add_serve(CLI::App& app, ServeOptions& serve) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <functional>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <systemc>
 #include <vector>
@@ -65,7 +66,32 @@ bool says_unknown_subcommand(CLI::App& app, const std::string& word) {
     return true;
 }
 
+/// Every argument may come to stand in a result, which is JSON.
+bool says_no_utf8(int argc, char** argv) {
+    for (int i = 1; i < argc; i++) {
+        const nlohmann::json word(argv[i]);
+        const std::string shown =
+            word.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        try {
+            (void)word.dump();
+        } catch (const nlohmann::json::exception&) {
+            std::cerr << "error: argument " << i << " is no UTF-8 text: " << shown << "\n";
+            return true;
+        }
+    }
+    return false;
+}
+
+/// The exit code, and an error when what was printed did not get where it was to go.
+int when_printed(int code) {
+    std::cout.flush();
+    if (std::cout) return code;
+    std::cerr << "error: what was to be printed could not be written\n";
+    return std::max(code, kUsageError);
+}
+
 int run_main(int argc, char** argv) {
+    if (says_no_utf8(argc, argv)) return kUsageError;
     CommandLine line;
     const auto app = make_command_line(line);
     try {
@@ -85,7 +111,7 @@ int run_main(int argc, char** argv) {
     } else if (serves && is_host_wire(line.serve.wire)) {
         simulated_part = [&] { return serve_command(line.serve, paths); };
     } else {
-        return dispatch(*app, line, paths);
+        return when_printed(dispatch(*app, line, paths));
     }
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
     return sc_core::sc_elab_and_sim(argc, argv);

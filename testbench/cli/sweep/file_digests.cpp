@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <vector>
@@ -34,19 +35,20 @@ std::string digest_of(const std::string& text) {
     return to_text(XXH3_128bits(text.data(), text.size()));
 }
 
-std::string FileDigests::digest(const std::string& path) {
+std::string FileDigests::state(const std::string& path) {
     std::error_code error;
     if (!std::filesystem::is_regular_file(path, error)) return "";
     const auto size_bytes = std::filesystem::file_size(path, error);
     const auto changed = std::filesystem::last_write_time(path, error);
-    const auto known = known_.find(path);
-    if (known != known_.end() && known->second.size_bytes == size_bytes &&
-        known->second.changed == changed) {
-        return known->second.digest;
-    }
-    std::string digest = digest_of_file(path);
-    known_[path] = {size_bytes, changed, digest};
-    return digest;
+    return fmt::format("{} {}", size_bytes, changed.time_since_epoch().count());
+}
+
+std::string FileDigests::digest(const std::string& path) {
+    const std::string now = state(path);
+    if (now.empty()) return "";
+    Known& known = known_[path];
+    if (known.state != now) known = {now, digest_of_file(path)};
+    return known.digest;
 }
 
 }  // namespace doorbell::cli

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <string>
 
@@ -14,11 +13,12 @@ class FileDigests {
 public:
     /// Empty when the file cannot be read.
     [[nodiscard]] std::string digest(const std::string& path);
+    /// Size and time of change: another after every write. Empty when there is no such file.
+    [[nodiscard]] static std::string state(const std::string& path);
 
 private:
     struct Known {
-        std::uintmax_t size_bytes;
-        std::filesystem::file_time_type changed;
+        std::string state;
         std::string digest;
     };
     std::map<std::string, Known> known_;

@@ -6,9 +6,12 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <map>
+#include <type_traits>
 
 #include "testbench/cli/child_processes.hpp"
 #include "testbench/cli/child_result.hpp"
+#include "testbench/cli/whole_file.hpp"
 
 namespace doorbell::cli {
 namespace {
@@ -36,20 +39,39 @@ std::string text_of(const fs::path& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Whole or not at all, whoever looks.
-bool write_stamp(const SweepPoint& point, double wall_s) {
-    const fs::path file = point.run.folder / kStamp;
-    const fs::path unfinished = point.run.folder / fmt::format("{}.{}", kStamp, getpid());
-    std::ofstream stream(unfinished);
+/// Returns why it could not be written.
+std::string write_stamp(const SweepPoint& point, const std::map<std::string, std::string>& read,
+                        double wall_s) {
     const json stamp = {{"identity", point.identity},
+                        {"read", read},
                         {"result", digest_of(text_of(point.run.folder / kResult))},
                         {"host", host_name()},
                         {"wall_s", wall_s}};
-    stream << stamp.dump(2) << "\n";
-    stream.close();
-    std::error_code error;
-    if (stream) fs::rename(unfinished, file, error);
-    return stream && !error;
+    return write_whole_file(point.run.folder / kStamp, stamp.dump(2) + "\n");
+}
+
+/// A text or number of a stamp, which may be damaged.
+template <typename T>
+T field_of(const json& object, const char* name) {
+    const auto found = object.find(name);
+    T value{};
+    if constexpr (std::is_arithmetic_v<T>) {
+        if (found != object.end() && found->is_number()) value = found->get<T>();
+    } else {
+        if (found != object.end() && found->is_string()) value = found->get<T>();
+    }
+    return value;
+}
+
+/// Whether what a run read is what it would read now.
+bool read_the_same(const json& stamp, const SweepPoint& point) {
+    const auto read = stamp.find("read");
+    if (read == stamp.end() || !read->is_object()) return false;
+    for (const auto& [name, digest] : read->items()) {
+        const auto word = point.words.find(name);
+        if (word == point.words.end() || digest != word->second) return false;
+    }
+    return true;
 }
 
 /// Empty when the folder is ready for the point.
@@ -75,13 +97,17 @@ public:
           points_(points),
           paths_(paths),
           started_s_(points.size()),
-          refused_(points.size()) {}
+          refused_(points.size()),
+          before_(points.size()) {}
 
     bool starting(std::size_t i) {
         const SweepPoint& point = *points_[i];
         const std::string changed = changed_file(plan_, point, digests_);
         refused_[i] = changed.empty() ? prepare(point) : say_changed(changed);
         started_s_[i] = now_s();
+        for (const auto& [word, ignored] : point.words) {
+            before_[i][word] = FileDigests::state(word);
+        }
         return refused_[i].empty();
     }
 
@@ -89,7 +115,7 @@ public:
         const SweepPoint& point = *points_[i];
         if (!refused_[i].empty()) return {std::nullopt, refused_[i]};
         if (end.withheld) return {std::nullopt, "not started: interrupted"};
-        if (!end.started) return {std::nullopt, "the run could not be started"};
+        if (!end.started) return {std::nullopt, not_started_text(end)};
         if (end.signal == SIGINT || end.signal == SIGTERM) {
             return {std::nullopt, fmt::format("interrupted by {}", end.text())};
         }
@@ -97,13 +123,19 @@ public:
         result.result = child_result(point.run, end, plan_.options_of(point), paths_);
         result.host = host_name();
         result.wall_s = now_s() - started_s_[i];
-        const std::string changed = changed_file(plan_, point, digests_);
-        if (!changed.empty()) return {std::nullopt, say_changed(changed)};
-        if (!write_stamp(point, result.wall_s)) {
-            return {std::nullopt,
-                    fmt::format("'{}' cannot be written", (point.run.folder / kStamp).string())};
+        std::string changed = changed_file(plan_, point, digests_);
+        std::map<std::string, std::string> read;
+        for (const auto& [word, planned] : point.words) {
+            // What changed meanwhile is what the run, or one beside it, wrote.
+            if (FileDigests::state(word) != before_[i].at(word)) continue;
+            if (digests_.digest(word) != planned) changed = word;
+            read[word] = planned;
         }
-        return {result, ""};
+        if (!changed.empty()) return {std::nullopt, say_changed(changed)};
+        const std::string why = write_stamp(point, read, result.wall_s);
+        if (why.empty()) return {result, ""};
+        return {std::nullopt, fmt::format("'{}' cannot be written: {}",
+                                          (point.run.folder / kStamp).string(), why)};
     }
 
 private:
@@ -117,20 +149,24 @@ private:
     FileDigests digests_;
     std::vector<double> started_s_;
     std::vector<std::string> refused_;
+    std::vector<std::map<std::string, std::string>> before_;  ///< States of the points' words.
 };
 
 }  // namespace
 
 std::optional<PointResult> read_result(const SweepPoint& point) {
     const json stamp = json::parse(text_of(point.run.folder / kStamp), nullptr, false);
-    if (!stamp.is_object() || stamp.value("identity", "") != point.identity) return std::nullopt;
+    if (!stamp.is_object() || field_of<std::string>(stamp, "identity") != point.identity ||
+        !read_the_same(stamp, point)) {
+        return std::nullopt;
+    }
     const std::string text = text_of(point.run.folder / kResult);
-    if (stamp.value("result", "") != digest_of(text)) return std::nullopt;
+    if (field_of<std::string>(stamp, "result") != digest_of(text)) return std::nullopt;
     PointResult result;
     result.result = json::parse(text, nullptr, false);
     if (!result.result.is_object()) return std::nullopt;
-    result.host = stamp.value("host", "");
-    result.wall_s = stamp.value("wall_s", 0.0);
+    result.host = field_of<std::string>(stamp, "host");
+    result.wall_s = field_of<double>(stamp, "wall_s");
     return result;
 }
 

@@ -19,7 +19,7 @@ struct PointResult {
 };
 
 /// The result in a point's folder, when it is this very point's and whole: the stamp beside it,
-/// which is written last, names the point's identity and the result.
+/// which is written last, names the point's identity, the files it read, and the result.
 [[nodiscard]] std::optional<PointResult> read_result(const SweepPoint& point);
 /// Whether a result is kept when the sweep is run again. What broke, or was the machine's fault,
 /// is tried anew.

@@ -75,6 +75,46 @@ TEST_F(PointResultTest, AResultThatWasTamperedWithCutOrForgottenIsNone) {
     EXPECT_FALSE(read_result(point));
 }
 
+TEST_F(PointResultTest, ADamagedStampIsNone) {
+    (void)run();
+    for (const char* text : {"", "[]", "{}", R"({"identity": 5})", R"({"identity": "me"})",
+                             R"({"identity": "me", "read": 1, "result": "x"})",
+                             R"({"identity": "me", "read": {}, "result": {}})"}) {
+        std::ofstream(point.run.folder / "point.json") << text;
+        EXPECT_FALSE(read_result(point)) << text;
+    }
+}
+
+TEST_F(PointResultTest, AResultThatSaysNoVerdictHasBroken) {
+    for (const char* text : {"{}", R"({"verdict": 1})"}) {
+        script("printf '" + std::string(text) + "' >\"$out/result.json\"");
+        plan();
+        const PointEnd end = run();
+        ASSERT_TRUE(end.result);
+        EXPECT_EQ(end.result->result["verdict"], "broken");
+    }
+}
+
+TEST_F(PointResultTest, AFileThatARunReadsIsPartOfItsResultAndOneItWritesIsNot) {
+    const std::string in = folder / "in";
+    const std::string out = folder / "out";
+    std::ofstream(in) << "one";
+    std::ofstream(out) << "old";
+    point.words = {{in, digest_of("one")}, {out, digest_of("old")}, {"word", ""}};
+    script("cat " + in + " >" + out + "; printf '{\"verdict\": \"pass\"}' >\"$out/result.json\"");
+    plan();
+    ASSERT_TRUE(run().result);
+    EXPECT_TRUE(read_result(point));
+    point.words[out] = digest_of("one");
+    EXPECT_TRUE(read_result(point)) << "what it wrote";
+    point.words[in] = digest_of("other");
+    EXPECT_FALSE(read_result(point));
+    EXPECT_THAT(run().why, HasSubstr("in' is another than when the sweep was planned"));
+    point.words[in] = digest_of("one");
+    point.words["word"] = digest_of("a file of that name, now");
+    EXPECT_FALSE(read_result(point));
+}
+
 TEST_F(PointResultTest, WhatAnEarlierRunLeftIsNotTakenForThisOnes) {
     (void)run();
     std::ofstream(point.run.folder / "wire.pcapng") << "old";

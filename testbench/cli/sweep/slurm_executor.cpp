@@ -1,13 +1,19 @@
 #include "testbench/cli/sweep/slurm_executor.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <set>
@@ -15,7 +21,10 @@
 
 #include "testbench/cli/child_result.hpp"
 #include "testbench/cli/interrupt_guard.hpp"
+#include "testbench/cli/whole_file.hpp"
 #include "testbench/scenario/decode_text.hpp"
+
+extern char** environ;
 
 namespace doorbell::cli {
 namespace {
@@ -52,18 +61,41 @@ struct Said {
     std::string text;  ///< What the command printed, errors included.
 };
 
-Said ask_command(const std::vector<std::string>& words) {
-    std::string command;
-    for (const std::string& word : words) command += shell_quoted(word) + " ";
+enum class Interrupt : std::uint8_t { kEnds, kWaits };
+
+/// Runs a command, in a process group of its own: an interrupt from the terminal is for us.
+Said ask_command(const std::vector<std::string>& words, Interrupt interrupt = Interrupt::kEnds) {
     Said said;
-    std::FILE* pipe = popen((command + "2>&1 </dev/null").c_str(), "r");
-    if (pipe == nullptr) return said;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return {said.code, std::strerror(errno)};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    pid_t pid = -1;
+    const int error = posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    close(ends[1]);
     std::array<char, 4096> buffer{};
-    std::size_t size = 0;
-    while ((size = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0) {
-        said.text.append(buffer.data(), size);
+    ssize_t size = 0;
+    while (error == 0 && ((size = read(ends[0], buffer.data(), buffer.size())) > 0 ||
+                          (size < 0 && errno == EINTR))) {
+        if (size > 0) said.text.append(buffer.data(), static_cast<std::size_t>(size));
+        if (interrupt == Interrupt::kEnds && InterruptGuard::signal() != 0) kill(-pid, SIGTERM);
     }
-    const int status = pclose(pipe);
+    close(ends[0]);
+    if (error != 0) return {said.code, words[0] + ": " + std::strerror(error)};
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
     said.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     return said;
 }
@@ -84,16 +116,30 @@ std::string last_line(const fs::path& file) {
 }
 
 bool write_file(const fs::path& file, const std::string& text) {
-    std::ofstream stream(file, std::ios::binary);
-    stream << text;
-    stream.close();
-    if (!stream) std::cerr << fmt::format("error: '{}' cannot be written\n", file.string());
-    return static_cast<bool>(stream);
+    const std::string why = write_whole_file(file, text);
+    if (why.empty()) return true;
+    std::cerr << fmt::format("error: '{}' cannot be written: {}\n", file.string(), why);
+    return false;
 }
 
 json read_json(const fs::path& file) {
     std::ifstream stream(file);
     return json::parse(stream, nullptr, false);
+}
+
+struct Job {
+    std::string number;  ///< Empty: none was noted.
+    bool ended = false;
+};
+
+Job read_job(const fs::path& submission) {
+    const json text = read_json(submission / kJob);
+    Job job;
+    if (!text.is_object()) return job;
+    const auto number = text.find("job");
+    if (number != text.end() && number->is_string()) job.number = *number;
+    job.ended = text.find("ended") != text.end();
+    return job;
 }
 
 bool in_path(const std::string& program) {
@@ -148,6 +194,7 @@ bool SlurmExecutor::run(const std::vector<const SweepPoint*>& points, const Ende
     if (!commands_are_there() || !load_submissions()) return false;
     std::vector<const SweepPoint*> rest;
     if (!find_those_at_work(points, rest)) return false;
+    if (InterruptGuard::signal() != 0) return true;
     if (!rest.empty() && !submit(rest)) return false;
     if (options_.no_wait) {
         collect(ended);
@@ -178,19 +225,17 @@ bool SlurmExecutor::commands_are_there() const {
     }
     const std::string refused = refused_argument(words_of(options_.slurm_args));
     if (refused.empty()) return true;
-    std::cerr << fmt::format("error: '{}' cannot be given with --slurm-args: the sweep sets it\n",
-                             refused);
+    std::cerr << fmt::format(
+        "error: '{}' cannot be given with --slurm-args: {}\n", refused,
+        refused[0] == '-' && refused != "--" ? "the sweep sets it" : "it is no option of sbatch");
     return false;
 }
 
 /// Every point has a result, or its task has ended: Slurm may take a while to see an end.
 bool SlurmExecutor::Submission::is_over() const {
-    return std::all_of(folders.begin(), folders.end(), [&](const auto& place) {
-        const auto state = states.find(tasks.at(place.second));
-        SweepPoint point;
-        point.run.folder = place.first;
-        point.identity = place.second;
-        return state == states.end() || has_ended(state->second.state) || read_result(point);
+    return std::all_of(points.begin(), points.end(), [&](const auto& entry) {
+        const auto state = states.find(tasks.at(entry.second.identity));
+        return state == states.end() || has_ended(state->second.state) || read_result(entry.second);
     });
 }
 
@@ -198,8 +243,8 @@ std::vector<std::string> SlurmExecutor::open_jobs(const std::filesystem::path& o
     std::vector<std::string> jobs;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(out / "slurm", error)) {
-        const json job = read_json(entry.path() / kJob);
-        if (job.is_object() && !job.value("ended", false)) jobs.push_back(job.value("job", ""));
+        const Job job = read_job(entry.path());
+        if (!job.number.empty() && !job.ended) jobs.push_back(job.number);
     }
     return jobs;
 }
@@ -208,29 +253,46 @@ std::vector<std::string> SlurmExecutor::open_jobs(const std::filesystem::path& o
 bool SlurmExecutor::load_submissions() {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(root_, error)) {
-        const json job = read_json(entry.path() / kJob);
-        const json plan = read_json(entry.path() / kPlan);
-        if (!job.is_object() || !plan.is_object() || job.value("ended", false)) continue;
-        Submission submission;
-        submission.folder = entry.path();
-        submission.job = job.value("job", "");
-        const json& tasks = plan["tasks"];
-        for (std::uint32_t task = 0; task < tasks.size(); task++) {
-            for (const json& index : tasks[task]) {
-                const json& point = plan["points"][index.get<std::size_t>()];
-                submission.tasks[point["identity"]] = task;
-                submission.folders[point["folder"]] = point["identity"];
-            }
-        }
-        std::string why;
-        if (!ask(submission, why)) {
+        const Job job = read_job(entry.path());
+        if (job.number.empty() || job.ended) continue;
+        try {
+            if (!load(entry.path(), job.number)) return false;
+        } catch (const json::exception& damage) {
             std::cerr << fmt::format(
-                "error: Slurm does not say how job {} goes, which has points of this sweep: {}\n",
-                submission.job, why);
+                "error: '{}' is no plan of a sweep: {}\n"
+                "      = help: end its job with: scancel {}, and remove '{}'\n",
+                (entry.path() / kPlan).string(), damage.what(), job.number, entry.path().string());
             return false;
         }
-        submissions_[submission.job] = std::move(submission);
     }
+    return true;
+}
+
+bool SlurmExecutor::load(const fs::path& folder, const std::string& job) {
+    const json text = read_json(folder / kPlan);
+    const SweepPlan planned = plan_from_json(text);
+    Submission submission;
+    submission.folder = folder;
+    submission.job = job;
+    const json& tasks = text.at("tasks");
+    for (std::uint32_t task = 0; task < tasks.size(); task++) {
+        for (const json& index : tasks[task]) {
+            SweepPoint point = planned.points.at(index.get<std::size_t>());
+            // However the sweep's folder was named when they were submitted.
+            const fs::path name = point.run.folder.filename();
+            point.run.folder = plan_.out / "points" / name;
+            submission.tasks[point.identity] = task;
+            submission.points[name.string()] = std::move(point);
+        }
+    }
+    std::string why;
+    if (!ask(submission, why)) {
+        std::cerr << fmt::format(
+            "error: Slurm does not say how job {} goes, which has points of this sweep: {}\n", job,
+            why);
+        return false;
+    }
+    submissions_[job] = std::move(submission);
     return true;
 }
 
@@ -241,8 +303,8 @@ bool SlurmExecutor::find_those_at_work(const std::vector<const SweepPoint*>& poi
         const Submission& submission = entry.second;
         if (!submission.at_work()) continue;
         const bool other_plan = std::any_of(points.begin(), points.end(), [&](const auto* point) {
-            const auto known = submission.folders.find(point->run.folder.string());
-            return known != submission.folders.end() && known->second != point->identity;
+            const auto known = submission.points.find(point->run.folder.filename().string());
+            return known != submission.points.end() && known->second.identity != point->identity;
         });
         if (!other_plan && !options_.fresh) continue;
         std::cerr << fmt::format(
@@ -306,13 +368,19 @@ bool SlurmExecutor::submit(const std::vector<const SweepPoint*>& points) {
     // A result of before must not be taken for the one that is to come.
     for (const SweepPoint* point : points) forget_result(*point);
 
-    std::vector<std::string> command = {
-        "sbatch", "--parsable", "--job-name=doorbell-" + plan_.name,
-        fmt::format("--array=0-{}", tasks.size() - 1),
-        "--output=" + fs::absolute(submission.folder / "task-%a.log").string()};
+    std::vector<std::string> command = {"sbatch", "--job-name=doorbell-" + plan_.name};
     for (const std::string& word : words_of(options_.slurm_args)) command.push_back(word);
-    command.push_back(fs::absolute(submission.folder / kScript).string());
-    const Said said = ask_command(command);
+    // What comes last counts. In a path of --output '%' has a meaning; in that of --chdir it has
+    // none.
+    for (const std::string& word :
+         {std::string("--parsable"), fmt::format("--array=0-{}", tasks.size() - 1),
+          "--chdir=" + fs::absolute(submission.folder).string(),
+          std::string("--output=task-%a.log"),
+          fs::absolute(submission.folder / kScript).string()}) {
+        command.push_back(word);
+    }
+    // Ended by an interrupt, it might have submitted a job that it does not tell us.
+    const Said said = ask_command(command, Interrupt::kWaits);
     submission.job = parse_job_id(said.text);
     if (said.code != 0 || submission.job.empty()) {
         std::cerr << fmt::format("error: sbatch did not take the job array: {}\n",
@@ -329,7 +397,7 @@ bool SlurmExecutor::submit(const std::vector<const SweepPoint*>& points) {
         kept.states[task] = {"PENDING", ""};
         for (const std::size_t index : tasks[task]) {
             kept.tasks[points[index]->identity] = task;
-            kept.folders[points[index]->run.folder.string()] = points[index]->identity;
+            kept.points[points[index]->run.folder.filename().string()] = *points[index];
             waiting_.push_back({points[index], &kept, task});
         }
     }
@@ -449,28 +517,54 @@ std::string SlurmExecutor::end_of(Submission& submission, std::uint32_t task) co
     return text;
 }
 
+namespace {
+
+/// Whether the sweep knows of this job. It notes it when sbatch has returned, which may be later
+/// than a task starts.
+bool is_noted(const fs::path& submission, const std::string& job, double patience_s) {
+    constexpr double kStep_s = 0.1;
+    for (double waited_s = 0; waited_s < patience_s; waited_s += kStep_s) {
+        if (read_job(submission).number == job) return true;
+        sleep_s(kStep_s);
+    }
+    return false;
+}
+
+}  // namespace
+
 int sweep_task_command(const SweepTaskOptions& options, const ProgramPaths& paths) {
     constexpr int kUsage = 2;
     const char* number = std::getenv("SLURM_ARRAY_TASK_ID");
+    const char* job = std::getenv("SLURM_ARRAY_JOB_ID");
     const char* cpus = std::getenv("SLURM_CPUS_PER_TASK");
     std::uint64_t task = 0;
     std::uint64_t jobs = 1;
-    if (number == nullptr || !scenario::parse_unsigned(number, task)) {
+    if (number == nullptr || job == nullptr || !scenario::parse_unsigned(number, task)) {
         std::cerr << "error: sweep-task is what a task of a Slurm job array runs; this is none\n";
         return kUsage;
     }
     if (cpus != nullptr) (void)scenario::parse_unsigned(cpus, jobs);
-    const json plan_text = read_json(options.plan);
-    if (!plan_text.is_object()) {
-        std::cerr << fmt::format("error: '{}' is no plan of a sweep\n", options.plan);
+    SweepPlan plan;
+    std::vector<const SweepPoint*> points;
+    try {
+        const json text = read_json(options.plan);
+        plan = plan_from_json(text);
+        for (const json& index : text.at("tasks").at(task)) {
+            const SweepPoint& point = plan.points.at(index.get<std::size_t>());
+            // A task that Slurm started again goes on where it was.
+            if (!read_result(point)) points.push_back(&point);
+        }
+    } catch (const std::exception& damage) {
+        std::cerr << fmt::format("error: '{}' is no plan of a sweep with a task {}: {}\n",
+                                 options.plan, task, damage.what());
         return kUsage;
     }
-    const SweepPlan plan = plan_from_json(plan_text);
-    std::vector<const SweepPoint*> points;
-    for (const json& index : plan_text["tasks"].at(task)) {
-        const SweepPoint& point = plan.points[index.get<std::size_t>()];
-        // A task that Slurm started again goes on where it was.
-        if (!read_result(point)) points.push_back(&point);
+    if (!is_noted(fs::path(options.plan).parent_path(), job, options.patience_s)) {
+        std::cerr << fmt::format(
+            "error: the sweep that submitted job {} was ended before it noted that: nobody would "
+            "collect it, and it may have been submitted again\n",
+            job);
+        return kUsage;
     }
     report::Verdict worst = report::Verdict::kPass;
     const auto ended = [&](const SweepPoint& point, const PointEnd& end) {

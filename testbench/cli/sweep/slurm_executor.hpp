@@ -16,7 +16,8 @@ namespace doorbell::cli {
 /// runs when and where; the file system is shared between here and its nodes. Each submission has a
 /// folder of its own (slurm/001: plan.json, task.sh, job.json, a log for each task), so that a
 /// later sweep in the same folder finds the jobs that are still at work, and waits for those
-/// instead of submitting their points again.
+/// instead of submitting their points again. A job that stands in no job.json, since we were killed
+/// when it had been submitted, is nobody's: its tasks end at once.
 class SlurmExecutor {
 public:
     SlurmExecutor(const SweepPlan& plan, const SweepOptions& options, const ProgramPaths& paths,
@@ -35,7 +36,7 @@ private:
         std::filesystem::path folder;
         std::string job;
         std::map<std::string, std::uint32_t> tasks;  ///< By identity of a point.
-        std::map<std::string, std::string> folders;  ///< Identity by folder of a point.
+        std::map<std::string, SweepPoint> points;    ///< By the name of their folder.
         SlurmTasks states;                           ///< As last heard.
         [[nodiscard]] bool at_work() const;
         [[nodiscard]] bool is_over() const;
@@ -49,6 +50,7 @@ private:
 
     [[nodiscard]] bool commands_are_there() const;
     [[nodiscard]] bool load_submissions();
+    [[nodiscard]] bool load(const std::filesystem::path& folder, const std::string& job);
     [[nodiscard]] bool find_those_at_work(const std::vector<const SweepPoint*>& points,
                                           std::vector<const SweepPoint*>& rest);
     [[nodiscard]] bool submit(const std::vector<const SweepPoint*>& points);

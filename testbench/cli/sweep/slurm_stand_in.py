@@ -6,6 +6,7 @@ called with: sbatch, squeue or scontrol. Everything is in the folder DOORBELL_ST
   doomed        tasks that are cancelled instead of run       hold   while it is there, none starts
   refuse        sbatch prints its contents and fails          limit  MaxArraySize
   forget        jobs that have ended are not known any more
+  slow          sbatch returns when it is gone                dumb   sbatch says no number
 
 The real one is in slurm_test.py.
 """
@@ -32,7 +33,7 @@ def save(job, states):
     unfinished.rename(file)
 
 
-def run_tasks(job, script, tasks, output):
+def run_tasks(job, script, tasks, output, folder):
     states = {str(task): "PENDING" for task in range(tasks)}
     save(job, states)
     if os.fork() != 0:
@@ -50,9 +51,11 @@ def run_tasks(job, script, tasks, output):
             continue
         states[str(task)] = "RUNNING"
         save(job, states)
-        with open(output.replace("%a", str(task)), "w") as log:
+        with open(pathlib.Path(folder) / output.replace("%a", str(task)), "w") as log:
             done = subprocess.run(["/bin/sh", script], stdout=log, stderr=log,
-                                  env={**os.environ, "SLURM_ARRAY_TASK_ID": str(task)})
+                                  cwd=folder,
+                                  env={**os.environ, "SLURM_ARRAY_TASK_ID": str(task),
+                                       "SLURM_ARRAY_JOB_ID": str(job)})
         states[str(task)] = "COMPLETED" if done.returncode == 0 else "FAILED"
         save(job, states)
     os._exit(0)
@@ -66,11 +69,14 @@ def sbatch(arguments):
         calls.write(" ".join(arguments) + "\n")
     (FOLDER / "jobs").mkdir(exist_ok=True)
     job = len(list((FOLDER / "jobs").glob("*.json"))) + 1
-    line = " ".join(arguments)
-    last = int(re.search(r"--array=0-(\d+)", line).group(1))
-    output = re.search(r"--output=(\S+)", line).group(1)
-    print(job, flush=True)
-    run_tasks(job, arguments[-1], last + 1, output)
+    # As with the real one, the last of an option counts.
+    options = dict(word[2:].split("=", 1) for word in arguments if re.match(r"--[a-z-]+=", word))
+    run_tasks(job, arguments[-1], int(options["array"].split("-")[1]) + 1, options["output"],
+              options["chdir"])
+    while (FOLDER / "slow").exists():
+        time.sleep(0.05)
+    if not (FOLDER / "dumb").exists():
+        print(job, flush=True)
     return 0
 
 

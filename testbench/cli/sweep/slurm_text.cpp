@@ -129,14 +129,26 @@ std::vector<std::vector<std::size_t>> split_into_tasks(std::size_t points, std::
 }
 
 std::string refused_argument(const std::vector<std::string>& words) {
-    constexpr std::string_view kRefused[] = {"--array", "-a", "--parsable", "--wrap",
-                                             "--chdir", "-D", "--wait",     "-W"};
+    // Another cluster's jobs are none of those that squeue tells about.
+    constexpr std::string_view kRefused[] = {"--array",  "-a", "--parsable", "--wrap",
+                                             "--chdir",  "-D", "--wait",     "-W",
+                                             "--output", "-o", "--clusters", "-M"};
+    constexpr std::size_t kShortest = 5;  // getopt_long(3) takes "--arr", too
+    bool value_may_follow = false;
     for (const std::string& word : words) {
+        if (word.empty() || word[0] != '-' || word == "--") {
+            // A word that belongs to no option would be the script.
+            if (!value_may_follow) return word;
+            value_may_follow = false;
+            continue;
+        }
         const std::string name = word.substr(0, word.find('='));
+        value_may_follow = name == word;
         for (const std::string_view refused : kRefused) {
             // "-a0-3" too: a short option and its value may be one word.
             const bool attached = refused.size() == 2 && name.compare(0, 2, refused) == 0;
-            if (name == refused || attached) return word;
+            const bool cut = name.size() >= kShortest && refused.compare(0, name.size(), name) == 0;
+            if (name == refused || attached || cut) return word;
         }
     }
     return "";

@@ -67,11 +67,22 @@ TEST(SlurmTextTest, TasksShareThePointsAndAreNoMoreThanAnArrayHas) {
     EXPECT_THAT(split_into_tasks(1002, 1, 1001), SizeIs(501));
 }
 
+TEST(SlurmTextTest, AWordThatBelongsToNoOptionWouldBeTheScript) {
+    EXPECT_EQ(refused_argument({"other.sh"}), "other.sh");
+    EXPECT_EQ(refused_argument({"-p", "short", "other.sh"}), "other.sh");
+    EXPECT_EQ(refused_argument({"--time=10", "other.sh"}), "other.sh");
+    EXPECT_EQ(refused_argument({"--", "-x"}), "--");
+    EXPECT_EQ(refused_argument({"--comment", "two words"}), "");
+}
+
 TEST(SlurmTextTest, WhatTheSweepSetsItselfIsRefused) {
     EXPECT_EQ(refused_argument({"--time=10", "--account", "me", "-p", "short"}), "");
     EXPECT_EQ(refused_argument({"--time=10", "--array=0-3"}), "--array=0-3");
     EXPECT_EQ(refused_argument({"-a0-3"}), "-a0-3");
     EXPECT_EQ(refused_argument({"--wrap", "x"}), "--wrap");
+    EXPECT_EQ(refused_argument({"--arr=0-3"}), "--arr=0-3") << "getopt takes what is cut, too";
+    EXPECT_EQ(refused_argument({"--wait-for-switches=2", "--partition=x"}), "");
+    EXPECT_EQ(refused_argument({"-Mother"}), "-Mother") << "squeue would not see its jobs";
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "testbench/cli/sweep/sweep_progress.hpp"
 #include "testbench/cli/sweep/sweep_table.hpp"
 #include "testbench/cli/terminal.hpp"
+#include "testbench/cli/whole_file.hpp"
 
 namespace doorbell::cli {
 namespace {
@@ -70,13 +71,23 @@ private:
 };
 
 bool write_file(const fs::path& file, const std::string& text) {
-    std::ofstream stream(file, std::ios::binary);
-    stream << text;
-    stream.close();
-    if (stream) return true;
-    std::cerr << fmt::format("error: '{}' cannot be written: {}\n", file.string(),
-                             std::strerror(errno));
+    const std::string why = write_whole_file(file, text);
+    if (why.empty()) return true;
+    std::cerr << fmt::format("error: '{}' cannot be written: {}\n", file.string(), why);
     return false;
+}
+
+std::string text_of(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Options that do nothing with this executor; empty when there is none.
+std::string idle_option(const SweepOptions& options) {
+    if (options.executor == Executor::kSlurm) return options.jobs != 0 ? "--jobs" : "";
+    if (!options.slurm_args.empty()) return "--slurm-args";
+    if (options.points_per_task != 1) return "--points-per-task";
+    return options.no_wait ? "--no-wait" : "";
 }
 
 class Sweep {
@@ -125,8 +136,10 @@ public:
         const InterruptGuard guard;
         bool good = true;
         {
-            const bool line = options_.run.verbosity >= 0 && is_terminal(STDERR_FILENO);
-            SweepProgress progress(plan_.name, missing_.size(), line);
+            const ProgressStyle style = options_.run.verbosity < 0   ? ProgressStyle::kNone
+                                        : is_terminal(STDERR_FILENO) ? ProgressStyle::kTerminal
+                                                                     : ProgressStyle::kLog;
+            SweepProgress progress(plan_.name, missing_.size(), style);
             const auto ended = [&](const SweepPoint& point, const PointEnd& end) {
                 outcome_.ends[index_.at(&point)] = end;
                 // What an interrupt kept from ending is said once, for all.
@@ -151,8 +164,9 @@ public:
                 (void)run_points(plan_, missing_, paths_, jobs, ended);
             }
         }
-        if (!good) return kError;
-        return report();
+        if (good) return report();
+        const int interrupted = InterruptGuard::signal();
+        return interrupted != 0 ? interrupted_exit_code(interrupted) : kError;
     }
 
 private:
@@ -163,15 +177,21 @@ private:
     int report() {
         const SweepTable table(plan_, outcome_, paths_);
         const json whole = table.to_json();
+        const std::string text = whole.dump(2) + "\n";
+        std::error_code ignored;
+        // Plots of another table are none of this one's.
+        if (text != text_of(plan_.out / "sweep.json")) {
+            fs::remove_all(plan_.out / "plots", ignored);
+        }
         bool good = write_file(plan_.out / "sweep.csv", table.csv()) &&
-                    write_file(plan_.out / "sweep.json", whole.dump(2) + "\n") &&
+                    write_file(plan_.out / "sweep.json", text) &&
                     write_file(plan_.out / "host_times.csv", table.host_csv());
-        const int interrupted = InterruptGuard::signal();
         PlotEnd plots;
-        if (good && interrupted == 0) {
+        if (good && InterruptGuard::signal() == 0) {
             plots = draw_plots(options_.plots, paths_, plan_.out);
             good = plots.good;
         }
+        const int interrupted = InterruptGuard::signal();
         if (options_.run.format == Format::kJson) {
             std::cout << whole.dump(2) << "\n";
         } else {
@@ -219,6 +239,16 @@ private:
 }  // namespace
 
 int sweep_command(const SweepOptions& options, const ProgramPaths& paths) {
+    const std::string idle = idle_option(options);
+    if (!idle.empty()) {
+        const bool slurm = options.executor == Executor::kSlurm;
+        std::cerr << fmt::format(
+            "error: {} says nothing {} --executor slurm\n{}", idle, slurm ? "with" : "without",
+            slurm ? "      = help: a task runs as many points at a time as it has CPUs: "
+                    "--slurm-args '--cpus-per-task=N'\n"
+                  : "");
+        return kError;
+    }
     const std::optional<SweepPlan> plan = plan_sweep(options, paths);
     if (!plan) return kError;
     if (options.dry_run) return Sweep(options, paths, *plan).dry_run();

@@ -33,6 +33,8 @@ struct SweepOptions {
 /// How a task of a Slurm job array is asked for: the plan it is of.
 struct SweepTaskOptions {
     std::string plan;
+    /// Until the sweep has noted the job; a file system over a network shows late what is new.
+    double patience_s = 120;
 };
 
 }  // namespace doorbell::cli

@@ -18,8 +18,15 @@ namespace {
 using nlohmann::json;
 
 /// Changes whenever what a point leaves in its folder, or how it is run, does.
-constexpr int kPointVersion = 1;
+constexpr int kPointVersion = 2;
 constexpr std::size_t kLongestFolder = 120;
+
+bool is_below(const std::filesystem::path& folder, const std::filesystem::path& file) {
+    const auto inner = file.lexically_normal();
+    const auto outer = folder.lexically_normal();
+    return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first ==
+           outer.end();
+}
 
 std::string settings_text(const std::vector<std::pair<std::string, std::string>>& settings,
                           std::uint64_t seed, char between) {
@@ -53,7 +60,8 @@ public:
         : options_(options),
           paths_(paths),
           file_(std::move(file)),
-          knowledge_(paths, file_.parent_path()) {}
+          knowledge_(paths, file_.parent_path()),
+          unknown_(options.metrics) {}
 
     std::optional<SweepPlan> plan() {
         const scenario::ScenarioFile read(file_, options_.run.sets, options_.run.sweep);
@@ -117,6 +125,25 @@ private:
         }
         identify(planned, scenario, scenario::to_toml(*read.resolved(point)));
         note_metrics(scenario);
+        return claim_outputs(planned, scenario);
+    }
+
+    /// Points run beside each other, and what one leaves must not be taken for another's.
+    bool claim_outputs(const SweepPoint& planned, const scenario::Scenario& scenario) {
+        for (const scenario::Verification& verification : scenario.verifications) {
+            const std::filesystem::path file(verification.output);
+            // /dev/null and pipes keep nothing.
+            std::error_code error;
+            if (std::filesystem::is_other(std::filesystem::status(file, error))) continue;
+            const std::string place = std::filesystem::weakly_canonical(file, error).string();
+            const auto [owner, is_new] = outputs_.emplace(place, planned.label());
+            if (is_new || owner->second == planned.label()) continue;
+            std::cerr << fmt::format(
+                "error: two points would write '{}': {}, and {}\n"
+                "      = help: '${{out}}' is the folder of a point: \"${{out}}/{}\"\n",
+                verification.output, owner->second, planned.label(), file.filename().string());
+            return false;
+        }
         return true;
     }
 
@@ -142,14 +169,12 @@ private:
             outputs.insert(verification.output);
             if (!digests_.digest(verification.input).empty()) depend("input", verification.input);
         }
-        // A word of a program's may name a file it reads; or writes, which is no change of the run.
         for (const scenario::Host& host : scenario.hosts) {
             for (const scenario::App& app : host.apps) {
                 for (const std::string& word : app.argv) {
                     const bool own =
-                        outputs.count(word) != 0 ||
-                        word.compare(0, plan_.out.string().size(), plan_.out.string()) == 0;
-                    if (!own) text += fmt::format("word {}\n", digests_.digest(word));
+                        outputs.count(word) != 0 || is_below(plan_.out / "points", word);
+                    if (!own && word[0] != '-') planned.words[word] = digests_.digest(word);
                 }
             }
         }
@@ -168,16 +193,22 @@ private:
             const auto* other = std::get_if<std::string>(&expectation.limit);
             if (other != nullptr) note(expected_, *other);
         }
-        if (names_.empty()) names_ = knowledge_.metrics(scenario);
+        // Points may have metrics that others do not have.
+        if (!first_ && unknown_.empty()) return;
+        const std::vector<std::string> names = knowledge_.metrics(scenario);
+        const auto known = [&](const std::string& pattern) {
+            return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+                return scenario::matches(pattern, name);
+            });
+        };
+        unknown_.erase(std::remove_if(unknown_.begin(), unknown_.end(), known), unknown_.end());
+        if (first_) names_ = names;
+        first_ = false;
     }
 
     bool choose_metrics() {
         bool good = true;
-        for (const std::string& pattern : options_.metrics) {
-            const bool known = std::any_of(
-                names_.begin(), names_.end(),
-                [&](const std::string& name) { return scenario::matches(pattern, name); });
-            if (known) continue;
+        for (const std::string& pattern : unknown_) {
             std::cerr << fmt::format("error: no run of '{}' has a metric '{}'\n", plan_.name,
                                      pattern);
             const std::string help = scenario::suggestion(pattern, names_);
@@ -208,7 +239,10 @@ private:
     FileDigests digests_;
     SweepPlan plan_;
     std::set<std::string> folders_, files_, images_;
+    std::map<std::string, std::string> outputs_;  ///< Which point writes them.
     std::vector<std::string> names_, expected_;
+    std::vector<std::string> unknown_;  ///< Patterns of metrics that no point so far has.
+    bool first_ = true;
 };
 
 json to_json(const RunOptions& run) {
@@ -282,6 +316,7 @@ json to_json(const SweepPlan& plan, const std::vector<const SweepPoint*>& points
                         {"settings", point->run.point_settings},
                         {"seed", point->seed},
                         {"identity", point->identity},
+                        {"words", point->words},
                         {"files", point->files}});
     }
     return {{"name", plan.name},
@@ -312,6 +347,7 @@ SweepPlan plan_from_json(const json& from) {
                      row.at("settings").get<decltype(point.run.point_settings)>()};
         point.seed = row.at("seed");
         point.identity = row.at("identity");
+        point.words = row.at("words").get<decltype(point.words)>();
         point.files = row.at("files").get<std::vector<std::string>>();
         plan.points.push_back(std::move(point));
     }

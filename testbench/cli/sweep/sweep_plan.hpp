@@ -22,6 +22,9 @@ struct SweepPoint {
     std::string identity;
     /// Files it depends on that nobody may change while the sweep runs.
     std::vector<std::string> files;
+    /// Words of its programs, and the digests of the files that some of them name. Which of those
+    /// it reads and which it writes is known when it has run.
+    std::map<std::string, std::string> words;
     [[nodiscard]] std::string label() const;  ///< "workload.size=64 seed=1", for people.
 };
 

@@ -45,6 +45,7 @@ TEST(SweepPlanTest, APlanIsTheSameAfterATripThroughAFile) {
         point.seed = seed;
         point.identity = "id";
         point.files = {"/program"};
+        point.words = {{"data", "12"}};
         plan.points.push_back(point);
     }
     const auto json = to_json(plan, {&plan.points[0], &plan.points[1]});
@@ -54,6 +55,7 @@ TEST(SweepPlanTest, APlanIsTheSameAfterATripThroughAFile) {
     EXPECT_EQ(point.run.point_settings, plan.points[1].run.point_settings);
     EXPECT_EQ(point.run.folder, "out/p");
     EXPECT_EQ(point.files, plan.points[1].files);
+    EXPECT_EQ(point.words, plan.points[1].words);
     EXPECT_EQ(again.digests, plan.digests);
     ProgramPaths paths;
     paths.executable = "/program";
@@ -61,6 +63,20 @@ TEST(SweepPlanTest, APlanIsTheSameAfterATripThroughAFile) {
     options.verbosity = -1;
     EXPECT_EQ(child_command(point.run, again.options_of(point), paths),
               child_command(plan.points[1].run, options, paths));
+}
+
+TEST(SweepProgressTest, WithoutATerminalItIsSaidFromTimeToTime) {
+    testing::internal::CaptureStderr();
+    {
+        SweepProgress often("play", 2, ProgressStyle::kLog, 0);
+        often.note("2 PENDING (Resources)");
+        SweepProgress seldom("other", 2, ProgressStyle::kLog, 3600);
+        seldom.note("2 PENDING (Resources)");
+        SweepProgress never("quiet", 2, ProgressStyle::kNone, 0);
+        never.note("2 PENDING (Resources)");
+    }
+    EXPECT_EQ(testing::internal::GetCapturedStderr(),
+              "play: 0/2 points, 0:00\nplay: 0/2 points, 0:00; 2 PENDING (Resources)\n");
 }
 
 TEST(SweepProgressTest, TheLineSaysHowFarHowLongAndWhen) {

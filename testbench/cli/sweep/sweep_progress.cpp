@@ -25,8 +25,14 @@ std::string clock_text(double seconds) {
 
 }  // namespace
 
-SweepProgress::SweepProgress(std::string name, std::size_t points, bool line)
-    : name_(std::move(name)), points_(points), line_(line), started_s_(now_s()) {
+SweepProgress::SweepProgress(std::string name, std::size_t points, ProgressStyle style,
+                             double log_interval_s)
+    : name_(std::move(name)),
+      points_(points),
+      style_(style),
+      log_interval_s_(log_interval_s),
+      started_s_(now_s()),
+      logged_s_(started_s_) {
     show();
 }
 
@@ -78,11 +84,18 @@ void SweepProgress::clear() {
 }
 
 void SweepProgress::show() {
-    if (!line_ || points_ == 0) return;
-    std::cerr << "\r\x1b[K" << name_ << ": "
-              << line_text(done_, points_, bad_, now_s() - started_s_)
-              << (note_.empty() ? "" : "; " + note_) << std::flush;
-    shown_ = true;
+    const double now = now_s();
+    const bool logs = style_ == ProgressStyle::kLog && now - logged_s_ >= log_interval_s_;
+    if (points_ == 0 || (style_ != ProgressStyle::kTerminal && !logs)) return;
+    const std::string text = name_ + ": " + line_text(done_, points_, bad_, now - started_s_) +
+                             (note_.empty() ? "" : "; " + note_);
+    if (logs) {
+        std::cerr << text << "\n";
+        logged_s_ = now;
+    } else {
+        std::cerr << "\r\x1b[K" << text << std::flush;
+        shown_ = true;
+    }
 }
 
 }  // namespace doorbell::cli

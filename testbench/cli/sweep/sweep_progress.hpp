@@ -1,18 +1,22 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "testbench/cli/sweep/point_result.hpp"
 
 namespace doorbell::cli {
 
-/// Tells the user how a sweep goes: a line on the terminal that is written again and again, and one
-/// that stays for each point that did not pass.
+/// How it is said how far a sweep is: not at all, on one line of a terminal that is written again
+/// and again, or, where there is none, by a line from time to time.
+enum class ProgressStyle : std::uint8_t { kNone, kTerminal, kLog };
+
+/// Tells the user how a sweep goes, and a sentence that stays for each point that did not pass.
 class SweepProgress {
 public:
-    /// `line`: whether stderr can take the line that is rewritten.
-    SweepProgress(std::string name, std::size_t points, bool line);
+    SweepProgress(std::string name, std::size_t points, ProgressStyle style,
+                  double log_interval_s = 60);
     ~SweepProgress();
     SweepProgress(const SweepProgress&) = delete;
     SweepProgress& operator=(const SweepProgress&) = delete;
@@ -34,8 +38,10 @@ private:
 
     std::string name_;
     std::size_t points_;
-    bool line_;
+    ProgressStyle style_;
+    double log_interval_s_;
     double started_s_;
+    double logged_s_;
     std::size_t done_ = 0;
     std::size_t bad_ = 0;
     std::string note_;

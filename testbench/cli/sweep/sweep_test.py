@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -145,6 +146,56 @@ class Table(Sweeps):
         printed = json.loads(self.sweep("ping", *AXES, "--format", "json").stdout)
         self.assertEqual(printed, self.table())
 
+    def test_points_that_would_write_one_file_are_refused(self):
+        for arguments in (("--axis", "workload.bytes=1000,1001"), ("--seeds", "2")):
+            done = self.sweep("tcp_file", *arguments, "--set",
+                              f"workload.output={self.folder}/./copy", code=2)
+            self.assertIn("error: two points would write '", done.stderr)
+            self.assertIn("seed=1, and ", done.stderr)
+            self.assertIn("= help: '${out}' is the folder of a point: \"${out}/copy\"", done.stderr)
+        self.assertFalse((self.folder / "copy").exists())
+        self.sweep("tcp_file", "--axis", "workload.bytes=1000,1001",
+                   "--set", "workload.output=${out}/copy")
+        self.assertEqual(len(list((self.folder / "o/points").glob("*/copy"))), 2)
+        # One point may write what it likes.
+        self.sweep("tcp_file", "--set", f"workload.output={self.folder}/copy", out="one")
+
+    def test_a_metric_that_only_a_later_point_has_is_a_column(self):
+        arguments = ("line_rate", "--no-sweep", "--axis", "workload.direction=tx,rx",
+                     "--set", "workload.frames=5000")
+        self.sweep(*arguments, "--metric", "wire.rx.frames_per_s")
+        first, second = self.rows()
+        self.assertEqual(first["wire.rx.frames_per_s"], "")
+        self.assertGreater(float(second["wire.rx.frames_per_s"]), 1_000_000)
+        done = self.sweep(*arguments, "--metric", "wire.both.frames_per_s", code=2)
+        self.assertIn("no run of 'line_rate' has a metric 'wire.both.frames_per_s'", done.stderr)
+
+    def test_an_option_that_would_do_nothing_is_an_error(self):
+        for arguments in (("--no-wait",), ("--points-per-task", "2"), ("--slurm-args", "-p x")):
+            done = self.sweep("ping", *arguments, code=2)
+            self.assertIn(f"error: {arguments[0]} says nothing without --executor slurm",
+                          done.stderr)
+        done = self.sweep("ping", "-j2", "--executor", "slurm", code=2)
+        self.assertIn("error: --jobs says nothing with --executor slurm", done.stderr)
+        self.assertIn("--cpus-per-task=N", done.stderr)
+
+    def test_what_is_no_text_is_refused_before_anything_runs(self):
+        for words in (("--set", b"workload.output=/tmp/\xff"), ("--axis", b"workload.size=\xff,1")):
+            for command in ("sweep", "run"):
+                done = subprocess.run([BINARY, command, "tcp_file", *words, "--out",
+                                       self.folder / "o"], capture_output=True, timeout=60)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(b"error: argument 4 is no UTF-8 text: ", done.stderr)
+        self.assertFalse((self.folder / "o").exists())
+
+    def test_what_cannot_be_printed_is_an_error(self):
+        for arguments in (("--format", "json"), ("--dry-run",)):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run(self.command("ping", "--no-plot", *arguments), stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("error: what was to be printed could not be written", done.stderr)
+
     def test_mistakes_are_shown_with_their_column_and_nothing_runs(self):
         for arguments, message in (
                 (("--axis", "workload.size=56,100000"),
@@ -256,6 +307,64 @@ class Resuming(Sweeps):
                        timeout=120)
         self.assertEqual(self.planned("ping", *AXES), 1)
 
+    def test_a_file_that_a_program_reads_counts_and_one_that_it_writes_does_not(self):
+        (self.folder / "mine.toml").write_text("""
+[scenario]
+name = "mine"
+description = "A file of the folder is sent, and stored in the folder, unverified."
+[[host]]
+name = "a"
+[[host.interface]]
+address = "10.0.0.1/24"
+[[host.app]]
+run = "tcp_send --to 10.0.0.2 --port 5001 --file other"
+[[host]]
+name = "b"
+[[host.interface]]
+address = "10.0.0.2/24"
+[[host.app]]
+run = "tcp_receive --port 5001 --file received"
+[[link]]
+ends = ["a.nic0", "b.nic0"]
+[[expect]]
+metric = "host.*.tcp.retransmissions_segments"
+value = 0
+""")
+        # The name of the sweep's folder is the beginning of the file's.
+        arguments = ("mine.toml", "--axis", "nic.pcie.lanes=1,2", "-j1", "--no-plot", "--out", "o")
+
+        def kept():
+            done = subprocess.run([BINARY, "sweep", *arguments], capture_output=True, text=True,
+                                  cwd=self.folder, timeout=120)
+            self.assertIn("2 points: 2 pass", done.stdout, done.stderr)
+            return "(2 kept from before)" in done.stdout
+        (self.folder / "other").write_bytes(b"x" * 3000)
+        self.assertFalse(kept())
+        self.assertTrue((self.folder / "received").exists())
+        self.assertTrue(kept(), "its own output made it run again")
+        (self.folder / "other").write_bytes(b"y" * 3000)
+        self.assertFalse(kept(), "its input changed")
+        self.assertEqual((self.folder / "received").read_bytes(), b"y" * 3000)
+
+    def test_where_there_is_no_room_the_table_of_before_stays_whole(self):
+        self.sweep("ping", "--axis", "workload.size=64,65")
+        before = self.files("o")
+        # What the program itself needs has room; all metrics of a hundred points have not.
+        room = 2_500_000
+
+        def little_room():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        done = subprocess.run(self.command("ping", "--axis", "workload.size=64:163", "--no-plot",
+                                           "--metric", "*"),
+                              capture_output=True, text=True, timeout=120, preexec_fn=little_room,
+                              restore_signals=False, cwd=self.folder)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("sweep.json' cannot be written: File too large", done.stderr)
+        self.assertEqual(self.files("o")[1], before[1])
+        self.assertEqual(sorted(file.name for file in (self.folder / "o").iterdir()),
+                         [".lock", "host_times.csv", "points", "sweep.csv", "sweep.json"])
+        self.assertEqual(self.planned("ping", "--axis", "workload.size=64:163"), 0)
+
     def test_two_sweeps_do_not_work_in_one_folder(self):
         self.sweep("ping", *AXES)
         with open(self.folder / "o/.lock") as lock:
@@ -294,6 +403,30 @@ class PlotFiles(Sweeps):
                           code=2)
         self.assertIn("plots.log", done.stderr)
         self.assertIn("broken", (self.folder / "o/plots.log").read_text())
+
+    def test_an_interrupt_while_plots_are_drawn_is_one(self):
+        (self.folder / "matplotlib.py").write_text(
+            "import pathlib, time\npathlib.Path('drawing').touch()\ntime.sleep(60)\n")
+        process = subprocess.Popen(self.command("ping", "--plot"), cwd=self.folder, text=True,
+                                   env={**os.environ, "PYTHONPATH": str(self.folder)},
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while not (self.folder / "drawing").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130, said)
+        self.assertIn("interrupted: 1 of 1 points have a result; to go on: ", said)
+
+    def test_plots_of_another_table_do_not_stay(self):
+        self.sweep("ping", *AXES)
+        plot = self.folder / "o/plots/old.svg"
+        plot.parent.mkdir()
+        plot.touch()
+        self.sweep("ping", *AXES)
+        self.assertTrue(plot.exists(), "the table is the same")
+        self.sweep("ping", *AXES, "--seeds", "2")
+        self.assertFalse(plot.exists())
 
     def test_each_metric_has_a_plot(self):
         if subprocess.run(["/usr/bin/env", "python3", "-c", "import matplotlib"],
@@ -389,6 +522,89 @@ class Slurm(Sweeps):
         self.submit()
         self.assertEqual([row["verdict"] for row in self.rows()], ["pass"] * 4)
         self.assertEqual(len(self.calls()), 1, "submitted again")
+
+    def start(self, *arguments):
+        return subprocess.Popen(self.command(*arguments, "--no-plot"), text=True,
+                                env={**os.environ, **self.env}, cwd=self.folder,
+                                start_new_session=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+
+    def until(self, file):
+        deadline = time.monotonic() + 90
+        while not (file.exists() and file.read_text()):
+            self.assertLess(time.monotonic(), deadline, f"no {file}")
+            time.sleep(0.05)
+
+    def test_interrupted_while_it_submits_it_knows_its_job(self):
+        self.say("slow")
+        self.say("hold")
+        process = self.start(*self.ARGUMENTS)
+        self.until(self.slurm / "jobs/1.json")
+        # As from a terminal: to all of the group.
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.3)
+        (self.slurm / "slow").unlink()
+        _, said = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, said)
+        self.assertIn("4 points are with Slurm; to collect them: ", said)
+        (self.slurm / "hold").unlink()
+        self.submit()
+        self.assertEqual(len(self.calls()), 1, "submitted again")
+
+    def test_a_job_of_a_sweep_that_was_killed_while_it_submitted_runs_nothing(self):
+        self.say("slow")
+        self.say("hold")
+        arguments = ("ping", "--executor", "slurm")
+        process = self.start(*arguments)
+        self.until(self.slurm / "jobs/1.json")
+        process.kill()
+        process.communicate(timeout=60)
+        self.assertFalse((self.folder / "o/slurm/001/job.json").exists())
+        task = [BINARY, "sweep-task", self.folder / "o/slurm/001/plan.json", "--patience"]
+        environment = {**os.environ, "SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "1"}
+        done = subprocess.run([*task, "0.5"], capture_output=True, text=True, timeout=60,
+                              cwd=self.folder, env=environment)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("the sweep that submitted job 1 was ended before it noted that", done.stderr)
+        self.assertEqual(self.stamps(), [])
+        self.say("doomed", "0")
+        for name in ("slow", "hold"):
+            (self.slurm / name).unlink()
+        while "CANCELLED" not in (self.slurm / "jobs/1.json").read_text():
+            time.sleep(0.05)
+        (self.slurm / "doomed").unlink()
+        self.sweep(*arguments, env=self.env)
+        self.assertEqual(len(self.calls()), 2)
+
+    def test_a_job_is_known_however_the_folder_is_spelt(self):
+        self.say("hold")
+        self.submit("--no-wait")
+        other = ["sweep", *self.ARGUMENTS, "--no-plot", "--out"]
+        for words, code, said in (
+                ([f"{self.folder}/./o", "--no-wait"], 0, "4 points are with Slurm"),
+                (["o", "--set", "nic.pcie.lanes=2"], 2, "job 1 is still at work")):
+            done = subprocess.run([BINARY, *other, *words], capture_output=True, text=True,
+                                  timeout=60, env={**os.environ, **self.env}, cwd=self.folder)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(said, done.stderr)
+        self.assertEqual(len(self.calls()), 1)
+        (self.slurm / "hold").unlink()
+        self.submit()
+
+    def test_a_plan_that_is_damaged_is_said(self):
+        self.say("hold")
+        self.submit("--no-wait")
+        for text in ("{", '{"name": "ping"}'):
+            (self.folder / "o/slurm/001/plan.json").write_text(text)
+            done = self.submit(code=2)
+            self.assertIn("slurm/001/plan.json' is no plan of a sweep: ", done.stderr)
+            self.assertIn("scancel 1, and remove '", done.stderr)
+        done = subprocess.run([BINARY, "sweep-task", self.folder / "o/slurm/001/plan.json"],
+                              capture_output=True, text=True, env={
+                                  **os.environ, "SLURM_ARRAY_TASK_ID": "0",
+                                  "SLURM_ARRAY_JOB_ID": "1"})
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("plan.json' is no plan of a sweep with a task 0: ", done.stderr)
 
     def test_no_wait_returns_and_later_collects(self):
         self.say("hold")
