@@ -28,16 +28,26 @@ HERE = pathlib.Path(__file__).resolve().parent
 LIMITS = HERE / "frame_counts.toml"
 TOLERANCE = 0.02  # of instructions: libraries differ a little from machine to machine
 
-# Name: scenario, the key that says how long it is, and two lengths, both behind the warm-up.
+SCENARIOS = HERE.parent / "scenarios"
+# Name: scenario, and the key that says how long it is.
+SCENARIO_OF = {
+    "bulk": (HERE / "full_path.toml", "workload.bytes", ()),
+    "small_frames": (HERE / "small_frames.toml", "workload.frames", ()),
+    "generator": (SCENARIOS / "line_rate.toml", "workload.frames",
+                  ("workload.size=64", "workload.direction=rx", "workload.verify=0")),
+}
+# Two lengths of each, both behind the warm-up.
 WORKLOADS = {
-    "bulk": ("full_path.toml", "workload.bytes", 3_000_000, 6_000_000),
-    "small_frames": ("small_frames.toml", "workload.frames", 4_000, 12_000),
+    "bulk": (3_000_000, 6_000_000),
+    "small_frames": (4_000, 12_000),
+    "generator": (12_000, 28_000),
 }
 # 100,000 frames more, for the allocations: "none" is to mean none. The lengths have equally many
 # digits: a longer number is a longer string.
 ALLOCATION_WORKLOADS = {
-    "bulk": ("full_path.toml", "workload.bytes", 13_000_000, 30_000_000),
-    "small_frames": ("small_frames.toml", "workload.frames", 105_000, 205_000),
+    "bulk": (13_000_000, 30_000_000),
+    "small_frames": (105_000, 205_000),
+    "generator": (105_000, 205_000),
 }
 
 # The first pattern that fits the path of a source file names its stage.
@@ -65,11 +75,14 @@ def fail(why):
     sys.exit(2)
 
 
-def run(binary, scenario, key, length, tool, folder):
+def run(binary, workload, length, tool, folder):
     """One run under a valgrind tool: its result, and what valgrind said."""
+    scenario, key, sets = SCENARIO_OF[workload]
     command = ["valgrind", *tool, "--trace-children=yes", "--max-stackframe=60000", str(binary),
-               "run", str(HERE / scenario), "--capture", "none", "--format", "json", "--quiet",
+               "run", str(scenario), "--capture", "none", "--format", "json", "--quiet",
                "--set", f"{key}={length}", "--out", f"{folder}/run"]
+    for setting in sets:
+        command += ["--set", setting]
     # Shared code would lose its names under valgrind (testbench/host/shared_code.hpp).
     done = subprocess.run(command, capture_output=True, text=True, check=False,
                           env={**os.environ, "DOORBELL_PRIVATE_CODE": "1"})
@@ -80,7 +93,7 @@ def run(binary, scenario, key, length, tool, folder):
 
 def frames_of(result):
     return sum(value for name, value in result["metrics"].items()
-               if re.fullmatch(r"host\..*\.nic\d+\.tx\.frames", name))
+               if re.fullmatch(r"host\..*\.nic\d+\.tx\.frames|generator\..*\.sent\.frames", name))
 
 
 def stage_of(obj, own_file, outer_file):
@@ -122,13 +135,12 @@ def instructions_by_stage(path):
 
 
 def count_instructions(binary, workload):
-    scenario, key, *lengths = WORKLOADS[workload]
     samples = []
-    for length in lengths:
+    for length in WORKLOADS[workload]:
         with tempfile.TemporaryDirectory() as folder:
             tool = ["--tool=callgrind", "--compress-strings=no", "--compress-pos=no",
                     f"--callgrind-out-file={folder}/profile.%p"]
-            result, _ = run(binary, scenario, key, length, tool, folder)
+            result, _ = run(binary, workload, length, tool, folder)
             # The program starts a process for the run: that one has done the most.
             profiles = [instructions_by_stage(path)
                         for path in pathlib.Path(folder).glob("profile.*")]
@@ -151,12 +163,11 @@ def allocations_of(path):
 
 
 def count_allocations(binary, workload):
-    scenario, key, *lengths = ALLOCATION_WORKLOADS[workload]
     samples = []
-    for length in lengths:
+    for length in ALLOCATION_WORKLOADS[workload]:
         with tempfile.TemporaryDirectory() as folder:
             tool = ["--tool=dhat", f"--dhat-out-file={folder}/profile.%p"]
-            result, said = run(binary, scenario, key, length, tool, folder)
+            result, said = run(binary, workload, length, tool, folder)
             # The program, and then the process that it starts for the run.
             processes = re.findall(r"==(\d+)== Command: ", said)
             if len(processes) != 2:

@@ -370,12 +370,10 @@ bool SlurmExecutor::submit(const std::vector<const SweepPoint*>& points) {
 
     std::vector<std::string> command = {"sbatch", "--job-name=doorbell-" + plan_.name};
     for (const std::string& word : words_of(options_.slurm_args)) command.push_back(word);
-    // What comes last counts. In a path of --output '%' has a meaning; in that of --chdir it has
-    // none.
+    // What comes last counts.
     for (const std::string& word :
          {std::string("--parsable"), fmt::format("--array=0-{}", tasks.size() - 1),
-          "--chdir=" + fs::absolute(submission.folder).string(),
-          std::string("--output=task-%a.log"),
+          "--output=" + output_pattern(fs::absolute(submission.folder).string()) + "/task-%a.log",
           fs::absolute(submission.folder / kScript).string()}) {
         command.push_back(word);
     }

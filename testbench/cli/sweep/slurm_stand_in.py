@@ -33,7 +33,7 @@ def save(job, states):
     unfinished.rename(file)
 
 
-def run_tasks(job, script, tasks, output, folder):
+def run_tasks(job, script, tasks, output):
     states = {str(task): "PENDING" for task in range(tasks)}
     save(job, states)
     if os.fork() != 0:
@@ -51,9 +51,9 @@ def run_tasks(job, script, tasks, output, folder):
             continue
         states[str(task)] = "RUNNING"
         save(job, states)
-        with open(pathlib.Path(folder) / output.replace("%a", str(task)), "w") as log:
+        name = re.sub("%(.)", lambda found: {"a": str(task), "%": "%"}[found.group(1)], output)
+        with open(name, "w") as log:
             done = subprocess.run(["/bin/sh", script], stdout=log, stderr=log,
-                                  cwd=folder,
                                   env={**os.environ, "SLURM_ARRAY_TASK_ID": str(task),
                                        "SLURM_ARRAY_JOB_ID": str(job)})
         states[str(task)] = "COMPLETED" if done.returncode == 0 else "FAILED"
@@ -71,8 +71,7 @@ def sbatch(arguments):
     job = len(list((FOLDER / "jobs").glob("*.json"))) + 1
     # As with the real one, the last of an option counts.
     options = dict(word[2:].split("=", 1) for word in arguments if re.match(r"--[a-z-]+=", word))
-    run_tasks(job, arguments[-1], int(options["array"].split("-")[1]) + 1, options["output"],
-              options["chdir"])
+    run_tasks(job, arguments[-1], int(options["array"].split("-")[1]) + 1, options["output"])
     while (FOLDER / "slow").exists():
         time.sleep(0.05)
     if not (FOLDER / "dumb").exists():

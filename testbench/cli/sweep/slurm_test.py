@@ -206,9 +206,13 @@ class RealSlurm(unittest.TestCase):
         self.assertEqual({point["verdict"] for point in self.points("slurm")}, {"pass"})
         self.assertEqual(self.files("slurm"), self.files("local"))
         started = time.monotonic()
-        self.slurm(*POINTS, "--points-per-task", "25", out="chunks")
+        # In a name, nothing of a shell's or of Slurm's has a meaning.
+        odd = "100 %a $HOME 'and' %%"
+        self.slurm(*POINTS, "--points-per-task", "25", out=odd)
         print(f"100 points as 4 tasks: {time.monotonic() - started:.1f} s", file=sys.stderr)
-        self.assertEqual(self.files("chunks"), self.files("local"))
+        self.assertEqual(self.files(odd), self.files("local"))
+        self.assertEqual(sorted(log.name for log in (self.folder / odd / "slurm/001").glob("*log")),
+                         [f"task-{task}.log" for task in range(4)])
 
     def test_a_killed_job_is_said_and_the_next_sweep_completes_it(self):
         # Points of some seconds, so that one can be ended while it runs.

@@ -128,6 +128,12 @@ std::vector<std::vector<std::size_t>> split_into_tasks(std::size_t points, std::
     return tasks;
 }
 
+std::string output_pattern(const std::string& folder) {
+    std::string pattern;
+    for (const char c : folder) pattern += c == '%' ? std::string("%%") : std::string(1, c);
+    return pattern;
+}
+
 std::string refused_argument(const std::vector<std::string>& words) {
     // Another cluster's jobs are none of those that squeue tells about.
     constexpr std::string_view kRefused[] = {"--array",  "-a", "--parsable", "--wrap",

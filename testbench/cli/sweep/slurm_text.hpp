@@ -35,6 +35,9 @@ using SlurmTasks = std::map<std::uint32_t, SlurmTask>;  ///< By number in the ar
                                                                      std::size_t per_task,
                                                                      std::size_t most_tasks);
 
+/// A folder as `--output` wants it, where '%' begins a pattern.
+[[nodiscard]] std::string output_pattern(const std::string& folder);
+
 /// What of `--slurm-args` is no option, or one that the sweep has to set itself; empty when there
 /// is none.
 [[nodiscard]] std::string refused_argument(const std::vector<std::string>& words);

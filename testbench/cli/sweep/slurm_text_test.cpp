@@ -67,6 +67,10 @@ TEST(SlurmTextTest, TasksShareThePointsAndAreNoMoreThanAnArrayHas) {
     EXPECT_THAT(split_into_tasks(1002, 1, 1001), SizeIs(501));
 }
 
+TEST(SlurmTextTest, APercentOfAFolderIsNoPattern) {
+    EXPECT_EQ(output_pattern("/a/100%a %"), "/a/100%%a %%");
+}
+
 TEST(SlurmTextTest, AWordThatBelongsToNoOptionWouldBeTheScript) {
     EXPECT_EQ(refused_argument({"other.sh"}), "other.sh");
     EXPECT_EQ(refused_argument({"-p", "short", "other.sh"}), "other.sh");

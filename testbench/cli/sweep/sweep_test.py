@@ -473,6 +473,12 @@ class Slurm(Sweeps):
         self.assertIn("(4 kept from before)", self.submit(out="s").stdout)
         self.assertEqual(len(self.calls()), 1, "nothing was missing")
 
+    def test_a_name_of_the_folder_means_nothing_to_a_shell_or_to_slurm(self):
+        odd = "100 %a $HOME 'and' %%"
+        self.submit(out=odd)
+        self.assertEqual({row["verdict"] for row in self.rows(odd)}, {"pass"})
+        self.assertEqual(len(list((self.folder / odd / "slurm/001").glob("task-?.log"))), 4)
+
     def test_points_share_tasks_when_asked_or_when_an_array_is_too_short(self):
         self.submit("--points-per-task", "3", out="chunks")
         self.assertIn("--array=0-1", self.calls()[0])
