@@ -27,6 +27,13 @@ fs::path here() {
     return fs::read_symlink("/proc/self/exe").parent_path();
 }
 
+/// A path as one word of a shell's command.
+std::string quoted(const fs::path& path) {
+    std::string word = "'";
+    for (const char c : path.string()) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return word + "'";
+}
+
 /// A folder of this process that goes away with it.
 const fs::path& scratch() {
     static const struct Folder {
@@ -61,10 +68,12 @@ void report(benchmark::State& state, double cpu_ns, double frames, double events
     state.counters["sim_s/cpu_s"] = sim_ns / cpu_ns;
 }
 
-/// A program of ours that measures itself.
-void program(benchmark::State& state, const std::string& arguments) {
+/// A program of ours that measures itself, and stands beside this one.
+void program(benchmark::State& state, const std::string& command) {
+    const std::size_t name = command.find(' ');
     for ([[maybe_unused]] auto _ : state) {
-        const json r = run_json(state, (here() / arguments).string());
+        const json r =
+            run_json(state, quoted(here() / command.substr(0, name)) + command.substr(name));
         if (!r.is_object()) return;
         report(state, r["host_cpu_ns"], r["frames"], r["kernel_events"], r["simulated_ns"]);
     }
@@ -88,10 +97,11 @@ double frames_sent(const json& metrics) {
 }
 
 void scenario(benchmark::State& state, const std::string& arguments) {
-    const std::string out = (scratch() / "out").string();
+    const fs::path out = scratch() / "out";
     for ([[maybe_unused]] auto _ : state) {
-        const json r = run_json(state, (here() / "doorbell").string() + " run " + arguments +
-                                           " --capture none --format json --quiet --out " + out);
+        const json r =
+            run_json(state, quoted(here() / "doorbell") + " run " + arguments +
+                                " --capture none --format json --quiet --out " + quoted(out));
         fs::remove_all(out);
         if (!r.is_object()) return;
         if (r["verdict"] != "pass") state.SkipWithError((arguments + " did not pass").c_str());
@@ -126,7 +136,7 @@ std::string host_pairs(const std::string& kind, int count, const std::string& se
              << "[[link]]\nends = [\"a" << number << ".nic0\", \"b" << number << ".nic0\"]\n";
     }
     text << kPairsEnd;
-    return file.string();
+    return quoted(file);
 }
 
 /// So many generators, each with a host; they begin when every guest listens.
@@ -144,7 +154,7 @@ std::string generator_pairs(int count) {
              << "\"]\n";
     }
     text << kPairsEnd;
-    return file.string();
+    return quoted(file);
 }
 
 struct Row {
@@ -156,8 +166,8 @@ struct Row {
 };
 
 std::vector<Row> rows() {
-    const std::string bulk = (here() / "full_path.toml").string();
-    const std::string small = (here() / "small_frames.toml").string();
+    const std::string bulk = quoted(here() / "full_path.toml");
+    const std::string small = quoted(here() / "small_frames.toml");
     std::vector<Row> all = {
         {"floor", program, "doorbell-bench-floor 2000000",
          "a frame copied twice, each time in a timed event of the SystemC kernel", ""},
@@ -237,6 +247,7 @@ public:
         }
     }
     void Finalize() override {
+        if (measured_.empty()) return;
         std::printf("%-16s %9s %8s %8s %8s %8s %8s %8s\n", "", "ns/frame", "spread", "events",
                     "sim/CPU", "x floor", "x ideal", "x first");
         for (const Row& row : rows_) {
@@ -285,6 +296,13 @@ int main(int argc, char** argv) {
     int count = static_cast<int>(arguments.size());
     benchmark::Initialize(&count, arguments.data());
     if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
+    std::error_code error;
+    fs::create_directories(fs::temp_directory_path(error), error);
+    if (error) {
+        std::fprintf(stderr, "doorbell-bench: no folder for temporary files (TMPDIR): %s\n",
+                     error.message().c_str());
+        return 2;
+    }
     const std::vector<Row> all = rows();
     for (const Row& row : all) {
         benchmark::RegisterBenchmark(row.name.c_str(), row.run, row.argument)
@@ -300,6 +318,10 @@ int main(int argc, char** argv) {
     }
     std::fputs(kColumns, stderr);
     RatioTable table(all);
-    benchmark::RunSpecifiedBenchmarks(&table);
+    if (benchmark::RunSpecifiedBenchmarks(&table) == 0) return 2;
+    if (std::fflush(stdout) != 0) {
+        std::fputs("doorbell-bench: the table could not be written\n", stderr);
+        return 2;
+    }
     return table.failed() ? 1 : 0;
 }
