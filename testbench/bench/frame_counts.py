@@ -192,6 +192,9 @@ def check(counts):
     with open(LIMITS, "rb") as file:
         limits = tomllib.load(file)
     bad = []
+    if limits.keys() != counts.keys():
+        fail(f"{LIMITS.name} has limits of {', '.join(limits)}; there are {', '.join(counts)}: "
+             "write it anew with --write")
     for workload, count in counts.items():
         for name, slack in (("instructions", TOLERANCE), ("kernel_events", 0.001),
                             ("allocations", 0)):
