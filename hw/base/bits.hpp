@@ -84,4 +84,12 @@ constexpr bool bit(std::uint64_t word, unsigned index) {
     return (word >> index & 1) != 0;
 }
 
+/// The smallest power of two that is not below `n`; 1 for 0.
+template <typename Word>
+constexpr Word power_of_two_from(Word n) {
+    Word power = 1;
+    while (power < n) power *= 2;
+    return power;
+}
+
 }  // namespace doorbell

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cassert>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "hw/base/bits.hpp"
 #include "hw/base/time.hpp"
 
 namespace doorbell {
@@ -20,7 +22,7 @@ namespace doorbell {
 class LoanPool {
 public:
     explicit LoanPool(std::uint32_t total)
-        : total_(total), mask_(round_up(total) - 1), returning_(round_up(total)) {
+        : total_(total), mask_(power_of_two_from(total) - 1), returning_(std::size_t{mask_} + 1) {
         assert(total >= 1);
         reset();
     }
@@ -70,11 +72,6 @@ private:
         std::uint32_t count = 0;
     };
 
-    static std::uint32_t round_up(std::uint32_t n) {
-        std::uint32_t power = 1;
-        while (power < n) power *= 2;
-        return power;
-    }
     // Positions run on and are cut here.
     [[nodiscard]] Return& at(std::uint32_t i) { return returning_[(first_ + i) & mask_]; }
     [[nodiscard]] const Return& at(std::uint32_t i) const {

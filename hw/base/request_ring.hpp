@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "hw/base/bits.hpp"
+
 namespace doorbell {
 
 /// First in, first out, in memory that is made once and grows only when more is under way than
@@ -18,7 +20,7 @@ template <typename T>
 class RequestRing {
 public:
     explicit RequestRing(std::uint32_t capacity = 64)
-        : slots_(round_up(std::max(capacity, kFirstUsed))) {}
+        : slots_(power_of_two_from(std::max(capacity, kFirstUsed))) {}
 
     [[nodiscard]] bool empty() const { return size_ == 0; }
     [[nodiscard]] std::uint32_t size() const { return size_; }
@@ -54,11 +56,6 @@ public:
     void clear() { size_ = first_ = 0; }
 
 private:
-    static std::uint32_t round_up(std::uint32_t n) {
-        std::uint32_t power = 1;
-        while (power < n) power *= 2;
-        return power;
-    }
     [[nodiscard]] std::uint32_t wrap(std::uint32_t position) const {
         return position & (used_ - 1);
     }

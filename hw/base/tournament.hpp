@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "hw/base/bits.hpp"
 #include "hw/base/time.hpp"
 
 namespace doorbell {
@@ -17,8 +18,7 @@ public:
 
     /// For so many members, none of which is due.
     void resize(std::size_t members) {
-        leaves_ = 1;
-        while (leaves_ < members) leaves_ *= 2;
+        leaves_ = power_of_two_from(members);
         nodes_.assign(2 * leaves_, kNever);
     }
 
@@ -32,7 +32,6 @@ public:
         }
     }
 
-    [[nodiscard]] Picoseconds due_ps(std::size_t member) const { return nodes_[leaves_ + member]; }
     /// The smallest time of all; kNever when nobody is due.
     [[nodiscard]] Picoseconds next_due_ps() const { return nodes_[1]; }
 

@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <cassert>
 
+#include "hw/base/bits.hpp"
+
 namespace doorbell {
 
 namespace {
 
-/// Buckets are twice as many as entries, a power of two, at least two.
-std::uint32_t bits_of_buckets(std::uint32_t entries) {
-    std::uint32_t bits = 1;
-    while ((std::uint32_t{1} << bits) < entries * 2) bits++;
-    return bits;
+/// At least twice as many as entries, and two: a shift by all 64 bits would be undefined.
+std::uint32_t buckets_for(std::uint32_t entries) {
+    return power_of_two_from(std::max(entries * 2, 2u));
 }
 
 }  // namespace
@@ -19,9 +19,10 @@ std::uint32_t bits_of_buckets(std::uint32_t entries) {
 Iotlb::Iotlb(const IotlbParams& params)
     : params_(params),
       page_shift_(static_cast<std::uint32_t>(__builtin_ctz(params.iotlb_page_bytes))),
-      bucket_shift_(64 - bits_of_buckets(params.iotlb_entries)),
+      bucket_shift_(64 -
+                    static_cast<std::uint32_t>(__builtin_ctz(buckets_for(params.iotlb_entries)))),
       entries_(params.iotlb_entries),
-      buckets_(std::size_t{1} << bits_of_buckets(params.iotlb_entries), kNone),
+      buckets_(buckets_for(params.iotlb_entries), kNone),
       walker_free_ps_(params.iotlb_walkers, 0) {
     assert((params.iotlb_page_bytes & (params.iotlb_page_bytes - 1)) == 0 &&
            params.iotlb_page_bytes >= 4096);
