@@ -32,7 +32,8 @@ struct DmaEngine::ReadSlot {
         : ready_task([this, &engine] { engine.read_ready(*this); }) {}
 
     PendingRead pending{};
-    std::uint32_t tags = 0;  ///< That it took.
+    std::uint32_t requests = 0;  ///< Each has a tag.
+    Picoseconds answered_from_ps = 0;
     DmaStatus status = DmaStatus::kOk;
     SplitRead* part_of = nullptr;
     Task ready_task;
@@ -56,15 +57,19 @@ DmaEngine::DmaEngine(const DmaParams& params, Timeline& timeline, HostPort& host
       state_(state),
       events_(events),
       delivery_ps_per_byte_(link.delivery_ps_per_byte()),
+      most_at_once_(std::min(params.read_tags, link.most_read_requests())),
       tags_(params.read_tags),
       tags_free_task_([this] { pump_reads(); }),
       posted_task_([this] { push_posted_writes(); }) {
+    if (params.arbitration == DmaArbitration::kInOrder) {
+        queues_.push_back({nullptr, RequestRing<PendingRead>()});
+    }
     for (std::uint32_t i = 0; i < params.read_tags; i++) {
         slots_.push_back(std::make_unique<ReadSlot>(*this));
         free_slots_.push_back(slots_.back().get());
     }
     // One for each tag, and one of which nothing is under way: it waits for its first.
-    for (std::uint32_t i = 0; params.task_per_request && i <= params.read_tags; i++) {
+    for (std::uint32_t i = 0; i <= params.read_tags; i++) {
         split_reads_.push_back(std::make_unique<SplitRead>());
         free_split_reads_.push_back(split_reads_.back().get());
     }
@@ -107,32 +112,58 @@ void DmaEngine::read(const DmaRequest& request, std::uint8_t* target, DmaClient&
     counters_.reads++;
     counters_.read_bytes += request.size_bytes;
     const PendingRead pending{request, target, &client};
-    if (waiting_.empty() && issue(pending)) return;
-    waiting_.push(pending);
+    if (waiting_reads_ == 0 && issue(pending)) return;
+    const std::uint32_t queue = queue_of(client);
+    // It may have left in part.
+    if (waiting_reads_ == 0) turn_ = queue;
+    queues_[queue].reads.push(pending);
+    waiting_reads_++;
     counters_.tag_waits++;
 }
 
+/// Clients are a handful of blocks: one after the other is looked at, and none is ever forgotten.
+std::uint32_t DmaEngine::queue_of(const DmaClient& client) {
+    if (params_.arbitration == DmaArbitration::kInOrder) return 0;
+    std::uint32_t queue = 0;
+    while (queue < queues_.size() && queues_[queue].client != &client) queue++;
+    if (queue == queues_.size()) queues_.push_back({&client, RequestRing<PendingRead>()});
+    return queue;
+}
+
+/// A read whose turn it is keeps it until it has left: one that needs many tags gets them.
 void DmaEngine::pump_reads() {
-    while (!waiting_.empty() && issue(waiting_.front())) waiting_.drop();
+    while (waiting_reads_ > 0) {
+        while (queues_[turn_].reads.empty()) turn_ = next_queue(turn_);
+        if (!issue(queues_[turn_].reads.front())) return;
+        queues_[turn_].reads.drop();
+        waiting_reads_--;
+        turn_ = next_queue(turn_);
+    }
 }
 
 /// False when the read, or what is left of it, has to wait.
 bool DmaEngine::issue(const PendingRead& pending) {
     if (!state_.bus_master) return false;
-    return params_.task_per_request ? issue_requests(pending) : issue_whole(pending);
+    const DmaRequest& request = pending.request;
+    const std::uint32_t requests = link_.read_request_count(request.address, request.size_bytes);
+    // What cannot be under way at once does not leave at once.
+    if (params_.task_per_request || leaving_ != nullptr || requests > most_at_once_) {
+        return issue_requests(pending);
+    }
+    return issue_whole(pending, requests);
 }
 
-/// Takes the tags when there are as many, and credits for the requests.
-bool DmaEngine::may_leave(std::uint32_t requests, std::uint32_t tags, Picoseconds now_ps) {
+/// Takes a tag for each request when there are as many, and credits.
+bool DmaEngine::may_leave(std::uint32_t requests, Picoseconds now_ps) {
     const Picoseconds credits_ps = link_.read_credits_at(requests, now_ps);
-    if (credits_ps <= now_ps && tags_.take(tags, now_ps)) return true;
-    look_again(tags, credits_ps, now_ps);
+    if (credits_ps <= now_ps && tags_.take(requests, now_ps)) return true;
+    look_again(requests, credits_ps, now_ps);
     return false;
 }
 
-void DmaEngine::look_again(std::uint32_t tags, Picoseconds credits_ps, Picoseconds now_ps) {
+void DmaEngine::look_again(std::uint32_t requests, Picoseconds credits_ps, Picoseconds now_ps) {
     // kNever: a read that has not met memory yet holds the tags; its completion looks again.
-    const Picoseconds when_ps = credits_ps > now_ps ? credits_ps : tags_.free_at(tags);
+    const Picoseconds when_ps = credits_ps > now_ps ? credits_ps : tags_.free_at(requests);
     if (when_ps != kNever) timeline_.schedule(tags_free_task_, when_ps);
 }
 
@@ -141,37 +172,34 @@ void DmaEngine::leave(const DmaRequest& request, Picoseconds now_ps) {
                      request.size_bytes, number(request.kind), request.tag);
 }
 
-void DmaEngine::send(const PendingRead& pending, std::uint32_t requests, std::uint32_t tags,
-                     DmaStatus status, SplitRead* part_of, Picoseconds now_ps) {
+void DmaEngine::send(const PendingRead& pending, std::uint32_t requests, DmaStatus status,
+                     SplitRead* part_of, Picoseconds now_ps) {
     ReadSlot& slot = *free_slots_.back();
     free_slots_.pop_back();
     slot.pending = pending;
-    slot.tags = tags;
+    slot.requests = requests;
     slot.status = status;
     slot.part_of = part_of;
-    Picoseconds ready_ps =
+    ReadTimes times =
         link_.read_ready(pending.request.address, pending.request.size_bytes, requests, now_ps);
-    if (status == DmaStatus::kTimeout) ready_ps = now_ps + params_.completion_timeout_ps;
-    timeline_.schedule(slot.ready_task, ready_ps);
+    if (status == DmaStatus::kTimeout) times.ready_ps = now_ps + params_.completion_timeout_ps;
+    slot.answered_from_ps = times.answered_from_ps;
+    timeline_.schedule(slot.ready_task, times.ready_ps);
 }
 
-bool DmaEngine::issue_whole(const PendingRead& pending) {
-    const DmaRequest& request = pending.request;
+bool DmaEngine::issue_whole(const PendingRead& pending, std::uint32_t requests) {
     const Picoseconds now = timeline_.now_ps();
-    const std::uint32_t requests = link_.read_request_count(request.address, request.size_bytes);
-    // A read longer than all tags together takes them all: its later pieces reuse the earlier's.
-    const std::uint32_t tags = std::min(requests, params_.read_tags);
-    if (!may_leave(requests, tags, now)) return false;
-    const DmaStatus status = judge(DmaOperation::kRead, request);
-    leave(request, now);
-    send(pending, requests, tags, status, nullptr, now);
+    if (!may_leave(requests, now)) return false;
+    const DmaStatus status = judge(DmaOperation::kRead, pending.request);
+    leave(pending.request, now);
+    send(pending, requests, status, nullptr, now);
     return true;
 }
 
 bool DmaEngine::issue_requests(const PendingRead& pending) {
     const DmaRequest& whole = pending.request;
     const Picoseconds now = timeline_.now_ps();
-    while (may_leave(1, 1, now)) {
+    while (may_leave(1, now)) {
         if (leaving_ == nullptr) {
             leaving_ = free_split_reads_.back();
             free_split_reads_.pop_back();
@@ -188,7 +216,7 @@ bool DmaEngine::issue_requests(const PendingRead& pending) {
         piece.target += leaving_->left_bytes;
         leaving_->left_bytes += piece.request.size_bytes;
         leaving_->under_way++;
-        send(piece, 1, 1, leaving_->status, leaving_, now);
+        send(piece, 1, leaving_->status, leaving_, now);
         if (leaving_->left_bytes < whole.size_bytes) continue;
         leaving_ = nullptr;
         return true;
@@ -235,11 +263,12 @@ void DmaEngine::read_ready(ReadSlot& slot) {
     }
     completion.done_ps = now;
     if (completion.status == DmaStatus::kOk) {
-        completion.done_ps = link_.completion_arrival(request.address, request.size_bytes, now);
+        completion.done_ps =
+            link_.completion_arrival(request.address, request.size_bytes, slot.answered_from_ps);
     } else if (completion.status == DmaStatus::kUnsupportedRequest) {
         completion.done_ps = link_.error_completion_arrival(now);
     }
-    tags_.give_back(slot.tags, completion.done_ps);
+    tags_.give_back(slot.requests, completion.done_ps);
     free_slots_.push_back(&slot);
     if (slot.part_of != nullptr) {
         request_complete(*slot.part_of, completion);
@@ -401,7 +430,9 @@ void DmaEngine::reset() {
     epoch_++;
     counters_.dropped_by_reset += outstanding_;
     outstanding_ = 0;
-    waiting_.clear();
+    for (ReadQueue& queue : queues_) queue.reads.clear();
+    turn_ = 0;
+    waiting_reads_ = 0;
     held_.clear();
     posted_.clear();
     timeline_.cancel(tags_free_task_);

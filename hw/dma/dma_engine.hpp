@@ -12,15 +12,22 @@
 #include "hw/base/loan_pool.hpp"
 #include "hw/base/metrics.hpp"
 #include "hw/base/pcie_port.hpp"
-#include "hw/base/timeline.hpp"
 #include "hw/base/request_ring.hpp"
+#include "hw/base/timeline.hpp"
 
 namespace doorbell {
 
+/// Whose read leaves next when several blocks of the chip wait for tags or credits.
+enum class DmaArbitration : std::uint8_t {
+    kInOrder,     ///< Who asked first, whoever it is: one queue.
+    kRoundRobin,  ///< The clients in turn, one read each; each client's own stay in order.
+};
+
 struct DmaParams {
-    /// What a requester may have under way with tags of 10 bits; 32 with those of 5 bits that the
-    /// 82574L has, 256 with extended tags of 8 (PCIe 4.0, 2.2.6.2).
-    static constexpr std::uint32_t kMaxReadTags = 1024;
+    /// What a requester may have under way with tags of 10 bits, whose upper two must not both be
+    /// clear; 32 with those of 5 bits that the 82574L has, 256 with extended tags of 8 (PCIe 4.0,
+    /// 2.2.6.2).
+    static constexpr std::uint32_t kMaxReadTags = 768;
     /// Outstanding read requests (TCTL.MULR). Each MRRS piece of a read takes one: 8 keep two full
     /// frames of three pieces under way, and a descriptor fetch of each direction besides, which
     /// covers the latency of a Gen1 x1 link (spec section 12: multiple outstanding reads).
@@ -32,10 +39,13 @@ struct DmaParams {
     /// activations; visible to software only as a write that it sees up to a burst later. Off:
     /// each at its own arrival.
     bool coalesce_posted_writes = true;
-    /// Every request of a read (each MRRS piece) meets memory, and comes back, at its own time: a
-    /// task each. Off: all of a read when the last of its requests would, with one task. Makes a
-    /// difference to reads longer than the MRRS only.
+    /// Every request of a read (each MRRS piece) is sampled at its own time, and takes and frees
+    /// its tag by itself: a task each. Off: a read is sampled when memory has the data of its last
+    /// request, with one task, and has all its tags until all of it is here; its completions come
+    /// when they would. A read of more requests than there are tags or credits has a task for each
+    /// in any case. Makes a difference to reads longer than the MRRS only.
     bool task_per_request = false;
+    DmaArbitration arbitration = DmaArbitration::kInOrder;
 };
 
 /// Moves bytes between the NIC and host memory over a timed PCIe link. Reads go out as tags are
@@ -58,7 +68,7 @@ public:
     [[nodiscard]] std::uint32_t outstanding() const override {
         if (state_.bus_master) return outstanding_;
         const bool first_has_left = leaving_ != nullptr && leaving_under_way();
-        return outstanding_ - waiting_.size() - held_.size() + (first_has_left ? 1 : 0);
+        return outstanding_ - waiting_reads_ - held_.size() + (first_has_left ? 1 : 0);
     }
     void device_state_changed() override {
         release_held_writes();
@@ -103,21 +113,30 @@ private:
     };
     struct ReadSlot;
     struct SplitRead;
+    /// Reads that wait for each other: all, or those of one client.
+    struct ReadQueue {
+        const DmaClient* client;
+        RequestRing<PendingRead> reads;
+    };
 
+    [[nodiscard]] std::uint32_t queue_of(const DmaClient& client);
+    [[nodiscard]] std::uint32_t next_queue(std::uint32_t queue) const {
+        return queue + 1 < queues_.size() ? queue + 1 : 0;
+    }
     void pump_reads();
     [[nodiscard]] bool issue(const PendingRead& pending);
-    [[nodiscard]] bool issue_whole(const PendingRead& pending);
+    [[nodiscard]] bool issue_whole(const PendingRead& pending, std::uint32_t requests);
     [[nodiscard, gnu::noinline]] bool issue_requests(const PendingRead& pending);
     [[nodiscard]] bool leaving_under_way() const;
     // The steps of a read. Reads in one piece, the usual ones, run through them without a call.
     [[nodiscard, gnu::always_inline]] inline bool may_leave(std::uint32_t requests,
-                                                            std::uint32_t tags, Picoseconds now_ps);
-    [[gnu::noinline]] void look_again(std::uint32_t tags, Picoseconds credits_ps,
+                                                            Picoseconds now_ps);
+    [[gnu::noinline]] void look_again(std::uint32_t requests, Picoseconds credits_ps,
                                       Picoseconds now_ps);
     [[gnu::always_inline]] inline void leave(const DmaRequest& request, Picoseconds now_ps);
     [[gnu::always_inline]] inline void send(const PendingRead& pending, std::uint32_t requests,
-                                            std::uint32_t tags, DmaStatus status,
-                                            SplitRead* part_of, Picoseconds now_ps);
+                                            DmaStatus status, SplitRead* part_of,
+                                            Picoseconds now_ps);
     void read_ready(ReadSlot& slot);
     [[gnu::noinline]] void request_complete(SplitRead& read, const DmaCompletion& completion);
     [[gnu::always_inline]] inline void complete(const PendingRead& pending,
@@ -143,14 +162,17 @@ private:
     DmaFaultHook* fault_hook_ = nullptr;
     DmaErrorListener* error_listener_ = nullptr;
 
-    RequestRing<PendingRead> waiting_;
+    std::vector<ReadQueue> queues_;
+    std::uint32_t turn_ = 0;                        ///< The queue whose first read leaves next.
+    std::uint32_t waiting_reads_ = 0;               ///< In all queues.
     std::vector<std::unique_ptr<ReadSlot>> slots_;  ///< As many as tags, made once.
     std::vector<ReadSlot*> free_slots_;
-    /// Reads of which each request is a task of its own, while any of those is under way.
+    /// Reads of which each request has a task of its own, while any of those is under way.
     std::vector<std::unique_ptr<SplitRead>> split_reads_;
     std::vector<SplitRead*> free_split_reads_;
-    SplitRead* leaving_ = nullptr;  ///< The first of the waiting, of which a part has left.
+    SplitRead* leaving_ = nullptr;  ///< The read whose turn it is, when a part of it has left.
     const Picoseconds delivery_ps_per_byte_;
+    const std::uint32_t most_at_once_;  ///< Requests: for more there are no tags or credits.
     LoanPool tags_;
     Task tags_free_task_;
 

@@ -103,10 +103,136 @@ TEST_F(DmaEngineTest, EveryPieceOfASplitReadTakesATag) {
     EXPECT_TRUE(timeline.settle());
     EXPECT_EQ(client.completions.size(), 2u);
     EXPECT_GT(client.completions[1].done_ps, 2 * 1000u);
-    // More pieces than there are tags: it goes alone, and it goes.
+}
+
+// 16 requests and 4 tags: whatever a task may do, no fifth request leaves before a tag is back.
+TEST_F(DmaEngineTest, AReadOfMoreRequestsThanTagsHasNoMoreUnderWayThanTags) {
+    params.read_tags = 4;
     engine().read(at(0, 8192, 2), buffer.data(), client);
+    engine().read(at(0, 16, 3), buffer.data(), client);
+    timeline.advance_until(1120 + 532 + 100 - 1);
+    EXPECT_EQ(link.up_busy_ps, 80u);
     EXPECT_TRUE(timeline.settle());
-    EXPECT_EQ(client.completions.size(), 3u);
+    ASSERT_EQ(client.completions.size(), 2u);
+    EXPECT_EQ(client.completions[0].tag, 2u) << "nobody overtakes it";
+    // Four round trips of a request: the first is back, then the fifth leaves, and so on.
+    EXPECT_GE(client.completions[0].done_ps, 4 * (20 + 100 + 1000 + 532 + 100u));
+}
+
+TEST_F(DmaEngineTest, AReadOfWhichAPartHasLeftGoesOnWhenSoftwareAllowsLargerRequests) {
+    params.read_tags = 2;
+    engine().read(at(0, 2048, 0), buffer.data(), client);
+    link.max_request_bytes = 4096;
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 1u);
+    // Two requests of 512 bytes, and when the first of their tags is back the rest in one.
+    EXPECT_EQ(client.completions[0].done_ps, 1752u + 20 + 100 + 1000 + 20 + 1024 + 100);
+    EXPECT_EQ(engine().outstanding(), 0u);
+}
+
+// --- a task for a read
+
+TEST_F(DmaEngineTest, ALongReadIsSampledOnceAndItsCompletionsComeWhenTheyWouldOneByOne) {
+    host.memory[0] = 1;
+    engine().read(at(0, 1100, 5), buffer.data(), client);
+    EXPECT_EQ(timeline.next_event_time(), 60u + 100 + 1000);
+    timeline.advance_until(1159);
+    host.memory[0] = 2;  // Still in time, although memory could have answered the first request.
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(buffer[0], 2);
+    ASSERT_EQ(client.completions.size(), 1u);
+    // From 1120 on, when memory has the data of the first request; this link answers in one TLP.
+    EXPECT_EQ(client.completions[0].done_ps, 1120u + 1100 + 20 + 100);
+}
+
+// --- whose read is next
+
+/// Two blocks of a chip that read, and the order in which they are served.
+class DmaArbitrationTest : public DmaEngineTest {
+protected:
+    struct Block final : DmaClient {
+        explicit Block(std::vector<std::uint32_t>& order) : order_(order) {}
+        void dma_complete(const DmaCompletion& completion) override {
+            order_.push_back(completion.tag);
+        }
+        std::vector<std::uint32_t>& order_;
+    };
+    void read(Block& block, std::uint32_t tag, std::uint32_t size_bytes = 16) {
+        engine().read(at(0, size_bytes, tag), buffer.data(), block);
+    }
+
+    std::vector<std::uint32_t> order;
+    Block tx{order}, rx{order};
+};
+
+TEST_F(DmaArbitrationTest, InOrderABlockWaitsForAllThatTheOtherHasAskedForBefore) {
+    params.read_tags = 1;
+    for (std::uint32_t tag = 0; tag < 4; tag++) read(tx, tag);
+    read(rx, 10);
+    read(rx, 11);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(order, ElementsAre(0, 1, 2, 3, 10, 11));
+}
+
+TEST_F(DmaArbitrationTest, RoundRobinServesBlocksInTurnAndEachOfThemInOrder) {
+    params.read_tags = 1;
+    params.arbitration = DmaArbitration::kRoundRobin;
+    for (int round = 0; round < 2; round++) {
+        order.clear();
+        for (std::uint32_t tag = 0; tag < 4; tag++) read(tx, tag);
+        read(rx, 10);
+        read(rx, 11);
+        EXPECT_TRUE(timeline.settle());
+        EXPECT_THAT(order, ElementsAre(0, 1, 10, 2, 11, 3));
+        timeline.advance_by(1'000);  // The last tag is back.
+    }
+}
+
+TEST_F(DmaArbitrationTest, RoundRobinLetsNoShortReadsKeepTheTagsFromALongOne) {
+    params.read_tags = 3;
+    params.arbitration = DmaArbitration::kRoundRobin;
+    for (std::uint32_t tag = 0; tag < 4; tag++) read(tx, tag);
+    read(rx, 10, 1536);
+    for (std::uint32_t tag = 4; tag < 8; tag++) read(tx, tag);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(order, ElementsAre(0, 1, 2, 3, 10, 4, 5, 6, 7));
+}
+
+TEST_F(DmaArbitrationTest, AReadOfWhichAPartHasLeftKeepsItsTurn) {
+    params.read_tags = 2;
+    params.task_per_request = true;
+    params.arbitration = DmaArbitration::kRoundRobin;
+    read(rx, 10);
+    read(rx, 11);
+    read(rx, 12);  // Waits: the next turn would be another's.
+    EXPECT_TRUE(timeline.settle());
+    timeline.advance_by(1'000);
+    read(tx, 0, 2048);
+    read(rx, 13);
+    read(tx, 1);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(order, ElementsAre(10, 11, 12, 0, 13, 1));
+}
+
+TEST_F(DmaArbitrationTest, AResetForgetsWhatWaitedInEveryQueue) {
+    params.read_tags = 1;
+    params.arbitration = DmaArbitration::kRoundRobin;
+    for (std::uint32_t tag = 0; tag < 3; tag++) {
+        read(tx, tag);
+        read(rx, 10 + tag);
+    }
+    state.bus_master = false;
+    EXPECT_EQ(engine().outstanding(), 1u) << "what waits has not left";
+    engine().reset();
+    EXPECT_EQ(engine().outstanding(), 0u);
+    state.bus_master = true;
+    engine().device_state_changed();
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(order, IsEmpty());
+    read(rx, 13);
+    read(rx, 14);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_THAT(order, ElementsAre(13, 14));
 }
 
 // --- a task for each request of a read
@@ -192,7 +318,7 @@ TEST_F(DmaEngineTest, ALongReadOfWhichAPartHasLeftIsOutstandingWithoutMasteringU
 
 TEST_F(DmaEngineTest, LongReadsWithATaskPerRequestAllocateNothing) {
     params.task_per_request = true;
-    params.read_tags = 1024;
+    params.read_tags = DmaParams::kMaxReadTags;
     std::uint64_t before = 0;
     for (int round = 0; round < 3; round++) {
         if (round == 1) before = allocations();
@@ -236,6 +362,63 @@ TEST_F(DmaEngineTest, TheDeliveryIntoTheDevicesMemoryComesBehindTheLastCompletio
         EXPECT_TRUE(clock.settle());
         ASSERT_EQ(served.completions.size(), 1u);
         EXPECT_EQ(served.completions[0].done_ps, 1120u + 36 + 100 + 3 * 16);
+    }
+}
+
+// The tag is what the completions need; where their data goes then is the device's own affair.
+TEST_F(DmaEngineTest, ATagIsFreeWithTheLastCompletionAndDoesNotWaitForTheDelivery) {
+    link.delivery_ps = 100;
+    params.read_tags = 1;
+    engine().read(at(0, 16, 0), buffer.data(), client);
+    engine().read(at(0, 16, 1), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 2u);
+    EXPECT_EQ(client.completions[1].done_ps, 2 * (1120u + 36 + 100) + 100 * 16);
+}
+
+// Tags for all its requests are not enough: so many credits are needed, too.
+TEST_F(DmaEngineTest, AReadWithOneTaskAsksForCreditsForAllItsRequests) {
+    engine().read(at(0, 1514), buffer.data(), client);
+    EXPECT_EQ(link.credits_asked, 3u);
+    engine().read(at(0, 16), buffer.data(), client);
+    EXPECT_EQ(link.credits_asked, 1u);
+}
+
+TEST_F(DmaEngineTest, AReadOfMoreRequestsThanCreditsAsksForOneAtATime) {
+    link.most_requests = 2;
+    engine().read(at(0, 1514), buffer.data(), client);
+    EXPECT_EQ(link.credits_asked, 1u);
+    EXPECT_TRUE(timeline.settle());
+    EXPECT_EQ(client.completions.size(), 1u);
+}
+
+// Memory answers the second request of two first; the first decides when the read is over.
+TEST_F(DmaEngineTest, ALongReadEndsWithTheLastCompletionWhicheverRequestWasAnsweredLast) {
+    params.task_per_request = true;
+    link.delay_of_next_completion_ps = 10'000;
+    engine().read(at(0, 1024), buffer.data(), client);
+    EXPECT_TRUE(timeline.settle());
+    ASSERT_EQ(client.completions.size(), 1u);
+    EXPECT_EQ(client.completions[0].done_ps, 1120u + 532 + 100 + 10'000);
+}
+
+TEST_F(DmaEngineTest, WhoKeepsTheErrorsHearsOfEachReadThatFailedOnceAndOfNoWrite) {
+    struct Errors final : DmaErrorListener {
+        void read_failed(DmaStatus status) override { heard.push_back(status); }
+        std::vector<DmaStatus> heard;
+    };
+    for (const bool each : {false, true}) {
+        ManualTimeline clock;
+        TestLink wire;
+        Errors errors;
+        params.task_per_request = each;
+        DmaEngine dma(params, clock, host, wire, state, events);
+        dma.set_error_listener(&errors);
+        dma.read(at(TestHost::kSize, 2048), buffer.data(), client);
+        dma.write(at(TestHost::kSize, 2048), buffer.data(), client);
+        dma.read(at(0, 2048), buffer.data(), client);
+        EXPECT_TRUE(clock.settle());
+        EXPECT_THAT(errors.heard, ElementsAre(DmaStatus::kUnsupportedRequest));
     }
 }
 

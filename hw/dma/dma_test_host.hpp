@@ -73,34 +73,43 @@ public:
     Picoseconds interrupt_arrival(std::uint64_t, Picoseconds not_before_ps) override {
         return reserve(up_busy_ps, 24, not_before_ps);
     }
-    Picoseconds read_ready(std::uint64_t, std::uint32_t, std::uint32_t requests,
-                           Picoseconds not_before_ps) override {
-        return reserve(up_busy_ps, 20 * requests, not_before_ps) + 1000;
+    ReadTimes read_ready(std::uint64_t, std::uint32_t, std::uint32_t requests,
+                         Picoseconds not_before_ps) override {
+        const Picoseconds ready_ps = reserve(up_busy_ps, 20 * requests, not_before_ps) + 1000;
+        return {ready_ps, timed ? ready_ps - 20 * (requests - 1) : ready_ps};
     }
-    Picoseconds read_credits_at(std::uint32_t, Picoseconds now_ps) override {
+    Picoseconds read_credits_at(std::uint32_t requests, Picoseconds now_ps) override {
+        credits_asked = requests;
         return now_ps < credits_ps ? credits_ps : now_ps;
     }
+    std::uint32_t most_read_requests() const override { return most_requests; }
     Picoseconds message_arrival(Picoseconds not_before_ps) override {
         return reserve(up_busy_ps, 20, not_before_ps);
     }
     Picoseconds completion_arrival(std::uint64_t, std::uint32_t size_bytes,
                                    Picoseconds ready_ps) override {
-        return reserve(down_busy_ps, 20 + size_bytes, ready_ps);
+        const Picoseconds late_ps = delay_of_next_completion_ps;
+        delay_of_next_completion_ps = 0;
+        return reserve(down_busy_ps, 20 + size_bytes, ready_ps) + late_ps;
     }
     Picoseconds error_completion_arrival(Picoseconds ready_ps) override {
         return reserve(down_busy_ps, 20, ready_ps);
     }
     std::uint32_t read_request_count(std::uint64_t, std::uint32_t size_bytes) const override {
-        return size_bytes == 0 ? 1 : (size_bytes + 511) / 512;
+        return size_bytes == 0 ? 1 : (size_bytes + max_request_bytes - 1) / max_request_bytes;
     }
     std::uint32_t read_request_bytes(std::uint64_t, std::uint32_t size_bytes) const override {
-        return size_bytes < 512 ? size_bytes : 512;
+        return size_bytes < max_request_bytes ? size_bytes : max_request_bytes;
     }
     Picoseconds delivery_ps_per_byte() const override { return delivery_ps; }
 
     Picoseconds up_busy_ps = 0;
     Picoseconds down_busy_ps = 0;
     Picoseconds credits_ps = 0;  ///< No read leaves before.
+    std::uint32_t credits_asked = 0;
+    std::uint32_t max_request_bytes = 512;
+    std::uint32_t most_requests = ~std::uint32_t{0};
+    Picoseconds delay_of_next_completion_ps = 0;
     Picoseconds delivery_ps = 0;
     bool timed = true;
 

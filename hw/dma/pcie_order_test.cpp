@@ -127,12 +127,15 @@ TEST_F(PcieOrder, CompletionsComeAlthoughNoRequestMayLeave) {
     params.posted_header_credits = 1;
     params.nonposted_header_credits = 1;
     params.credit_return_ps = kLong;
-    Device device(params);
-    const auto done = play(device, {{0, true, kKnown, 4096}, {0, false, kKnown, 64}});
-    EXPECT_LT(done[1], microseconds(1));
-    // The first request of the read came back at once; the other seven each waited for its credit.
-    EXPECT_GT(done[0], 7 * kLong);
-    EXPECT_LT(done[0], 8 * kLong);
+    for (const bool task_per_request : {true, false}) {
+        Device device(params, 32, 1, task_per_request);
+        const auto done = play(device, {{0, true, kKnown, 4096}, {0, false, kKnown, 64}});
+        EXPECT_LT(done[1], microseconds(1)) << "a write passes requests that lack credits";
+        // The first request of the read came back at once; the other seven each waited for its
+        // credit.
+        EXPECT_GT(done[0], 7 * kLong);
+        EXPECT_LT(done[0], 8 * kLong);
+    }
 }
 
 TEST_F(PcieOrder, ACompletionOfADmaReadPassesNoRegisterWrite) {

@@ -49,15 +49,16 @@ struct Transfer {
 /// A device: engine and link on a timeline of its own.
 struct Device final : DmaClient {
     explicit Device(const PcieLinkParams& link_params, std::uint32_t tags = 32,
-                    std::uint64_t seed = 1)
-        : link(link_params, seed), engine(engine_params(tags), timeline, host, link, state, {}) {
+                    std::uint64_t seed = 1, bool task_per_request = true)
+        : link(link_params, seed),
+          engine(engine_params(tags, task_per_request), timeline, host, link, state, {}) {
         state.bus_master = true;
     }
-    static DmaParams engine_params(std::uint32_t tags) {
+    static DmaParams engine_params(std::uint32_t tags, bool task_per_request) {
         DmaParams params;
         params.read_tags = tags;
         params.coalesce_posted_writes = false;
-        params.task_per_request = true;
+        params.task_per_request = task_per_request;
         return params;
     }
 

@@ -112,15 +112,24 @@ std::vector<Transfer> lonely(std::uint32_t count, std::uint64_t window, std::uin
     return transfers;
 }
 
-void expect_equal_to_the_nanosecond(const Machine& machine,
-                                    const std::vector<Transfer>& transfers) {
-    Device device(machine.model, machine.tags);
+void expect_equal_to_the_nanosecond(const Machine& machine, const std::vector<Transfer>& transfers,
+                                    bool task_per_request) {
+    Device device(machine.model, machine.tags, 1, task_per_request);
     const std::vector<Picoseconds> model = device.play(transfers);
     const std::vector<double> reference = play_reference(machine, transfers);
     for (std::size_t i = 0; i < transfers.size(); i++) {
         ASSERT_NEAR(double(model[i]), reference[i], 1e3)
             << (transfers[i].read ? "read" : "write") << " of " << transfers[i].size_bytes
-            << " bytes at " << std::hex << transfers[i].address;
+            << " bytes at " << std::hex << transfers[i].address
+            << (task_per_request ? "" : ", a task a read");
+    }
+}
+
+/// Whether each request of a read has a task or all of them have one.
+void expect_equal_to_the_nanosecond(const Machine& machine,
+                                    const std::vector<Transfer>& transfers) {
+    for (const bool task_per_request : {true, false}) {
+        expect_equal_to_the_nanosecond(machine, transfers, task_per_request);
     }
 }
 
@@ -175,32 +184,6 @@ TEST(PcieReference, WithFewerTagsThanALongReadHasRequests) {
     machine.tags = 3;
     machine.sizes(256, 256, 64);
     expect_equal_to_the_nanosecond(machine, lonely(1'000, 1 << 20, 9));
-}
-
-// The chip's default: one task for a read however many requests it has, which are answered when
-// memory has the last of them.
-TEST(PcieReference, AReadWithOneTaskIsLaterByTheHeadersOfItsOtherRequests) {
-    const Machine machine;
-    for (const Transfer& transfer : lonely(500, 1 << 20, 34)) {
-        if (!transfer.read) continue;
-        Device device(machine.model, machine.tags);
-        DmaParams params = Device::engine_params(machine.tags);
-        params.task_per_request = false;
-        DmaEngine engine(params, device.timeline, device.host, device.link, device.state, {});
-        Picoseconds done_ps = 0;
-        device.on_complete = [&](const DmaCompletion& completion) { done_ps = completion.done_ps; };
-        DmaRequest request;
-        request.address = transfer.address;
-        request.size_bytes = transfer.size_bytes;
-        engine.read(request, device.bytes.data(), device);
-        device.timeline.settle();
-        const std::uint32_t requests =
-            device.link.read_request_count(transfer.address, transfer.size_bytes);
-        const double late = double(device.link.serialisation_ps(24 * (requests - 1)));
-        const double exact =
-            play_reference(machine, {{0, true, transfer.address, transfer.size_bytes}})[0];
-        ASSERT_NEAR(double(done_ps), exact + late, 1e3) << transfer.size_bytes;
-    }
 }
 
 // --- with contention ----------------------------------------------------------------------------
@@ -264,10 +247,10 @@ double off_by(double model, double reference) {
     return reference == 0 ? 0 : 100 * std::abs(model - reference) / reference;
 }
 
-void expect_agreement(const Machine& machine, const Load& load) {
+void expect_agreement(const Machine& machine, const Load& load, bool task_per_request = true) {
     for (const std::uint64_t seed : {11u, 12u, 13u}) {
         const std::vector<Transfer> transfers = transfers_of(load, seed);
-        Device device(machine.model, machine.tags, seed);
+        Device device(machine.model, machine.tags, seed, task_per_request);
         const Figures model = figures_of(transfers, device.play(transfers));
         const Figures reference = figures_of(transfers, play_reference(machine, transfers));
         const double errors[] = {off_by(model.gbps, reference.gbps),
@@ -301,6 +284,24 @@ TEST(PcieReference, UnderLoadReadsAndWritesOfManySizesAgree) {
     expect_agreement(machine, {"writes to 4 KiB, backlog", 0, 4096, 0, kSmallWindow});
 }
 
+// The chip's default, a task a read: a long one takes all its tags at once and frees them at once,
+// and has one latency for all its requests.
+TEST(PcieReference, UnderLoadReadsWithATaskEachAgreeToo) {
+    Machine machine;
+    machine.spread(10);
+    expect_agreement(machine, {"a task a read, to 1500 B, two thirds", 50, 1500, 120, kSmallWindow},
+                     false);
+    expect_agreement(machine, {"a task a read, to 1500 B, backlog", 50, 1500, 0, kSmallWindow},
+                     false);
+    machine.rate(1, 1);
+    machine.sizes(128, 512, 64);
+    machine.tags = 8;
+    expect_agreement(
+        machine, {"the 82574L, a task a read, two thirds", 50, 1500, 4500, kSmallWindow}, false);
+    expect_agreement(machine, {"the 82574L, a task a read, backlog", 50, 1500, 0, kSmallWindow},
+                     false);
+}
+
 // Most of the differences above are the draws of latencies. Without a spread contention changes
 // nothing: one order upstream is all that matters, and requests are ready in that order.
 // A thousand transfers: the picoseconds that the model rounds up by, TLP for TLP, stay below one.
@@ -310,7 +311,7 @@ TEST(PcieReference, WithEqualLatenciesContentionChangesNothingToTheNanosecond) {
     for (const Load& load :
          {Load{"", 50, 1500, 0, kWideWindow, 1'000}, Load{"", 50, 4096, 700, kWideWindow, 5'000},
           Load{"", 80, 256, 60, kSmallWindow, 1'000}}) {
-        expect_equal_to_the_nanosecond(machine, transfers_of(load, 21));
+        expect_equal_to_the_nanosecond(machine, transfers_of(load, 21), true);
     }
     // Writes that wait for credits do it in order as well.
     machine.credits(16, 64, 0, 300);

@@ -153,6 +153,9 @@ constexpr NicParam kTable[] = {
         "U22: MTA, VFTA, RETA and RSSRK after power-on; CTRL.RST keeps them"),
     choice<kCore, &CoreParams::u6_pba_txa>("core.u6_pba_txa", "derived|storage",
                                            "U6: PBA.TXA is what RXA leaves, or what was written"),
+    choice<kDma, &DmaParams::arbitration>(
+        "dma.arbitration", "in_order|round_robin",
+        "Whose read takes the next free tags: who asked first, or the blocks that read in turn"),
     boolean<kDma, &DmaParams::coalesce_posted_writes>(
         "dma.coalesce_posted_writes", "Writes submitted at one instant become visible together"),
     integer<kDma, &DmaParams::completion_timeout_ps, kMicrosecond>(
@@ -161,7 +164,7 @@ constexpr NicParam kTable[] = {
                                          "Read requests that may be outstanding"),
     boolean<kDma, &DmaParams::task_per_request>(
         "dma.task_per_request",
-        "Each request of a read longer than the MRRS meets memory at its own time"),
+        "Each request of a read longer than the MRRS is sampled, and frees its tag, by itself"),
     choice<kIrq, &InterruptParams::u12_other_causes>(
         "irq.u12_other_causes", "six|eight",
         "U12: causes behind OTHER: LSC, RXO, MDAC, SRPD, ACK, MNG; eight: and RXSEQ, TXD_LOW"),
@@ -198,7 +201,7 @@ constexpr NicParam kTable[] = {
         "Header of a request: by its address, of three dwords (32), of four (64)"),
     power_of_two<kPcie, &PcieLinkParams::completion_payload_bytes>(
         "pcie.completion_payload_bytes", "bytes", 0, 4096,
-        "Largest completion of the root complex; 0: the maximum payload"),
+        "Largest completion of the root complex, from RCB to maximum payload; 0: that"),
     integer<kPcie, &PcieLinkParams::credit_return_ps, kNanosecond>(
         "pcie.credit_return_ns", "ns", 0, 1'000'000,
         "From a free buffer of the root complex to the credits being back"),

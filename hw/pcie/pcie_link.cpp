@@ -252,25 +252,45 @@ Picoseconds PcieLink::register_completion_arrival(std::uint32_t size_bytes, Pico
 
 // --- upstream: reads ----------------------------------------------------------------------------
 
-Picoseconds PcieLink::read_ready(std::uint64_t address, std::uint32_t size_bytes,
-                                 std::uint32_t requests, Picoseconds not_before_ps) {
+ReadTimes PcieLink::read_ready(std::uint64_t address, std::uint32_t size_bytes,
+                               std::uint32_t requests, Picoseconds not_before_ps) {
     if (one_by_one(address, size_bytes)) return requests_ready(address, size_bytes, not_before_ps);
     const std::uint64_t tlps = requests;
-    const Picoseconds arrival_ps =
-        reserve(upstream_, tlps, tlps * request_overhead(address), not_before_ps);
-    return params_.enabled ? arrival_ps + memory_.draw(prng_) : arrival_ps;
+    const std::uint64_t overhead = request_overhead(address);
+    const Picoseconds arrival_ps = reserve(upstream_, tlps, tlps * overhead, not_before_ps);
+    if (!params_.enabled) return {arrival_ps, arrival_ps};
+    const Picoseconds ready_ps = arrival_ps + memory_.draw(prng_);
+    // No completion is shorter than a request: once the first is on its way, each finds the data of
+    // the next ready.
+    return {ready_ps, ready_ps - serialisation_ps((tlps - 1) * overhead)};
 }
 
-Picoseconds PcieLink::requests_ready(std::uint64_t address, std::uint32_t size_bytes,
-                                     Picoseconds not_before_ps) {
-    Picoseconds ready_ps = 0;
+ReadTimes PcieLink::requests_ready(std::uint64_t address, std::uint32_t size_bytes,
+                                   Picoseconds not_before_ps) {
+    answers_.clear();
     do {
         const std::uint32_t part = read_request_bytes(address, size_bytes);
-        ready_ps = std::max(ready_ps, request_ready(address, not_before_ps));
+        const Picoseconds ready_ps = request_ready(address, not_before_ps);
+        answers_.push_back({ready_ps, completions(address, part).bytes});
         address += part;
         size_bytes -= part;
     } while (size_bytes > 0);
-    return ready_ps;
+    return times_of_answers();
+}
+
+/// Whichever is sent first, the link is through with all of them no earlier than with those that
+/// are ready at an instant or later, begun at that instant: one of the instants decides.
+ReadTimes PcieLink::times_of_answers() {
+    if (answers_.size() == 1) return {answers_[0].ready_ps, answers_[0].ready_ps};
+    std::sort(answers_.begin(), answers_.end(),
+              [](const Answer& a, const Answer& b) { return a.ready_ps > b.ready_ps; });
+    Picoseconds end_ps = 0;
+    std::uint64_t bytes = 0;
+    for (const Answer& answer : answers_) {
+        bytes += answer.bytes;
+        end_ps = std::max(end_ps, answer.ready_ps + serialisation_ps(bytes));
+    }
+    return {answers_[0].ready_ps, end_ps - serialisation_ps(bytes)};
 }
 
 /// When memory has the data of one read request.
@@ -289,9 +309,8 @@ Picoseconds PcieLink::request_ready(std::uint64_t address, Picoseconds not_befor
 
 Picoseconds PcieLink::read_credits_at(std::uint32_t requests, Picoseconds now_ps) {
     if (!each_tlp_counts_ || params_.nonposted_header_credits == 0) return now_ps;
-    // A read longer than all credits together: its later requests use them a second time.
-    const std::uint32_t count = std::min(requests, nonposted_headers_.total());
-    const Picoseconds free_ps = std::max(nonposted_headers_.free_at(count), now_ps);
+    assert(requests <= nonposted_headers_.total());
+    const Picoseconds free_ps = std::max(nonposted_headers_.free_at(requests), now_ps);
     // Asked again and again meanwhile: one wait.
     if (free_ps > now_ps && free_ps != held_back_until_ps_) {
         held_back_until_ps_ = free_ps;
@@ -301,28 +320,39 @@ Picoseconds PcieLink::read_credits_at(std::uint32_t requests, Picoseconds now_ps
     return free_ps;
 }
 
+std::uint32_t PcieLink::most_read_requests() const {
+    if (!each_tlp_counts_ || params_.nonposted_header_credits == 0) return ~std::uint32_t{0};
+    return nonposted_headers_.total();
+}
+
 // --- downstream ---------------------------------------------------------------------------------
 
 Picoseconds PcieLink::completion_arrival(std::uint64_t address, std::uint32_t size_bytes,
-                                         Picoseconds ready_ps) {
-    const std::uint32_t limit = params_.completion_payload_bytes != 0
-                                    ? params_.completion_payload_bytes
-                                    : params_.max_payload_bytes;
-    const std::uint32_t boundary = std::min(params_.read_completion_boundary_bytes, limit);
-    std::uint64_t tlps = 0;
+                                         Picoseconds answered_from_ps) {
+    const Tlps tlps = completions(address, size_bytes);
+    return reserve(downstream_, tlps.count, tlps.bytes, answered_from_ps);
+}
+
+PcieLink::Tlps PcieLink::completions(std::uint64_t address, std::uint32_t size_bytes) const {
+    const std::uint32_t boundary = params_.read_completion_boundary_bytes;
+    std::uint32_t limit = params_.max_payload_bytes;
+    if (params_.completion_payload_bytes != 0) {
+        limit = std::min(limit, std::max(params_.completion_payload_bytes, boundary));
+    }
+    Tlps tlps;
+    const std::uint64_t data = data_bytes(address, size_bytes);
     // Each read request of the split is answered by completions of its own.
     for_each_page(address, size_bytes, [&](std::uint64_t start, std::uint32_t part) {
         do {
             const std::uint32_t request =
                 std::min(part, params_.max_read_request_bytes - lead_of(start));
-            tlps += completions_of(start, request, limit, boundary);
+            tlps.count += completions_of(start, request, limit, boundary);
             start += request;
             part -= request;
         } while (part > 0);
     });
-    return reserve(downstream_, tlps,
-                   tlps * params_.completion_overhead_bytes + data_bytes(address, size_bytes),
-                   ready_ps);
+    tlps.bytes = tlps.count * params_.completion_overhead_bytes + data;
+    return tlps;
 }
 
 Picoseconds PcieLink::error_completion_arrival(Picoseconds ready_ps) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "hw/base/loan_pool.hpp"
 #include "hw/base/metrics.hpp"
@@ -30,7 +31,8 @@ struct PcieLinkParams : MemoryLatencyParams, IotlbParams {
     std::uint32_t max_payload_bytes = 128;              ///< MPS until `set_limits`.
     std::uint32_t max_read_request_bytes = 512;         ///< MRRS until `set_limits`.
     std::uint32_t read_completion_boundary_bytes = 64;  ///< RCB
-    /// Largest completion the root complex makes: 0 is the MPS; some answer by the RCB.
+    /// Largest completion the root complex makes: 0 is the MPS; some answer by the RCB. Never more
+    /// than the MPS, nor less than the RCB, at which a completion may end (2.3.1.1).
     std::uint32_t completion_payload_bytes = 0;
     AddressBits address_bits = AddressBits::k64;
     /// Data travels in whole dwords (2.2.2). Off: by the byte, as pcie-bench counts it.
@@ -75,10 +77,10 @@ public:
     [[nodiscard]] Picoseconds interrupt_arrival(std::uint64_t address,
                                                 Picoseconds not_before_ps) override;
     [[nodiscard]] Picoseconds message_arrival(Picoseconds not_before_ps) override;
-    [[nodiscard]] Picoseconds read_ready(std::uint64_t address, std::uint32_t size_bytes,
-                                         std::uint32_t requests,
-                                         Picoseconds not_before_ps) override;
+    [[nodiscard]] ReadTimes read_ready(std::uint64_t address, std::uint32_t size_bytes,
+                                       std::uint32_t requests, Picoseconds not_before_ps) override;
     [[nodiscard]] Picoseconds read_credits_at(std::uint32_t requests, Picoseconds now_ps) override;
+    [[nodiscard]] std::uint32_t most_read_requests() const override;
     /// The answer to a register read, with `size_bytes` of data: behind the writes sent before it.
     [[nodiscard]] Picoseconds register_completion_arrival(std::uint32_t size_bytes,
                                                           Picoseconds ready_ps);
@@ -86,7 +88,7 @@ public:
     // --- downstream
     // -------------------------------------------------------------------------------
     [[nodiscard]] Picoseconds completion_arrival(std::uint64_t address, std::uint32_t size_bytes,
-                                                 Picoseconds ready_ps) override;
+                                                 Picoseconds answered_from_ps) override;
     [[nodiscard]] Picoseconds error_completion_arrival(Picoseconds ready_ps) override;
     [[nodiscard]] Picoseconds delivery_ps_per_byte() const override {
         return params_.enabled ? memory_.delivery_ps_per_byte() : 0;
@@ -116,6 +118,17 @@ private:
         std::uint64_t bytes = 0;
     };
 
+    struct Tlps {
+        std::uint64_t count = 0;
+        std::uint64_t bytes = 0;  ///< Headers included.
+    };
+
+    /// What answers one of the requests of a read.
+    struct Answer {
+        Picoseconds ready_ps;
+        std::uint64_t bytes;
+    };
+
     struct CreditWaits {
         std::uint64_t waits = 0;
         Picoseconds wait_ps = 0;
@@ -129,10 +142,12 @@ private:
     [[nodiscard]] Picoseconds post_tlp(std::uint64_t bytes, std::uint64_t carried,
                                        Picoseconds not_before_ps);
     void give_back_posted(std::uint64_t carried);
-    [[nodiscard, gnu::noinline]] Picoseconds requests_ready(std::uint64_t address,
-                                                            std::uint32_t size_bytes,
-                                                            Picoseconds not_before_ps);
+    [[nodiscard, gnu::noinline]] ReadTimes requests_ready(std::uint64_t address,
+                                                          std::uint32_t size_bytes,
+                                                          Picoseconds not_before_ps);
     [[nodiscard]] Picoseconds request_ready(std::uint64_t address, Picoseconds not_before_ps);
+    [[nodiscard]] ReadTimes times_of_answers();
+    [[nodiscard]] Tlps completions(std::uint64_t address, std::uint32_t size_bytes) const;
     [[nodiscard]] std::uint32_t request_overhead(std::uint64_t address) const;
     [[nodiscard]] bool one_by_one(std::uint64_t address, std::uint32_t size_bytes) const;
     [[nodiscard]] std::uint64_t data_bytes(std::uint64_t address, std::uint32_t size_bytes) const;
@@ -151,6 +166,7 @@ private:
     LoanPool posted_headers_;
     LoanPool posted_data_;
     LoanPool nonposted_headers_;
+    std::vector<Answer> answers_;  ///< To the requests of the read that is being sent.
     /// When the last posted request was in memory: whatever comes behind it is not there earlier.
     Picoseconds posted_done_ps_ = 0;
     CreditWaits posted_waits_;

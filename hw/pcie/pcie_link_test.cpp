@@ -74,8 +74,8 @@ TEST(PcieLink, ReadRequestsShareTheUpstreamDirectionWithWrites) {
         PcieLink link(gen3_x8());
         Picoseconds up_ps = 0, down_ps = 0;
         for (std::uint32_t i = 0; i < kTransfers; i++) {
-            up_ps = link.read_ready(kBuffer, row.size - 4,
-                                    link.read_request_count(kBuffer, row.size - 4), 0);
+            (void)link.read_ready(kBuffer, row.size - 4,
+                                  link.read_request_count(kBuffer, row.size - 4), 0);
             up_ps = link.write_arrival(kBuffer, row.size - 4, 0);
             down_ps = link.completion_arrival(kBuffer, row.size - 4, 0);
         }
@@ -88,7 +88,7 @@ TEST(PcieLink, ReadRequestsShareTheUpstreamDirectionWithWrites) {
 
 TEST(PcieLink, AnIdleReadOf64BytesTakesTheMeasuredMedianOf600Nanoseconds) {
     PcieLink link(gen3_x8());
-    const Picoseconds ready = link.read_ready(kBuffer, 64, 1, 0);
+    const Picoseconds ready = link.read_ready(kBuffer, 64, 1, 0).answered_from_ps;
     const Picoseconds done = link.completion_arrival(kBuffer, 64, ready);
     EXPECT_NEAR(static_cast<double>(done), 600e3, 6e3);
 }
@@ -219,6 +219,29 @@ TEST(PcieLink, ARootComplexMayAnswerByTheCompletionBoundary) {
     EXPECT_EQ(metrics_of(link)["pcie.downstream.tlps"], 8u);
 }
 
+// No TLP carries more than the MPS (2.2.2), and none but the last of a request ends elsewhere than
+// at the RCB (2.3.1.1), whatever the root complex would like.
+TEST(PcieLink, ACompletionIsNeverLargerThanThePayloadNorSmallerThanTheBoundary) {
+    struct Habit {
+        std::uint32_t wanted, boundary, tlps;
+    };
+    for (const Habit& row : {Habit{4096, 64, 4}, Habit{1, 64, 8}, Habit{64, 128, 4}}) {
+        PcieLinkParams params;
+        params.completion_payload_bytes = row.wanted;
+        params.read_completion_boundary_bytes = row.boundary;
+        PcieLink link(params);
+        (void)link.completion_arrival(0x10000, 512, 0);
+        EXPECT_EQ(metrics_of(link)["pcie.downstream.tlps"], row.tlps) << row.wanted;
+    }
+}
+
+TEST(PcieLink, ACompletionOfAFailedReadCarriesNoData) {
+    PcieLink link(PcieLinkParams{});
+    (void)link.error_completion_arrival(0);
+    EXPECT_EQ(metrics_of(link)["pcie.downstream.tlps"], 1u);
+    EXPECT_EQ(metrics_of(link)["pcie.downstream.bytes"], 20u);
+}
+
 TEST(PcieLink, EveryReadRequestIsAnsweredByCompletionsOfItsOwn) {
     PcieLink link(PcieLinkParams{});
     link.set_limits(256, 128);
@@ -266,6 +289,11 @@ TEST(PcieLink, TheAddressDecidesOverTheLengthOfTheHeader) {
         EXPECT_EQ(metrics_of(link)["pcie.upstream.bytes"], 24 + row.below + 4);
         (void)link.completion_arrival(0x1'0000'0000, 8, 0);
         EXPECT_EQ(metrics_of(link)["pcie.downstream.bytes"], 28u) << "completions have three";
+        // Registers lie below 4 GiB: the BAR has 32 bits.
+        (void)link.posted_write_down(4, 0);
+        EXPECT_EQ(metrics_of(link)["pcie.downstream.bytes"], 28 + row.below + 4);
+        (void)link.register_read_ready(0);
+        EXPECT_EQ(metrics_of(link)["pcie.downstream.bytes"], 28 + 2 * row.below + 4);
     }
 }
 
@@ -277,6 +305,8 @@ TEST(PcieLink, BytesMayBeCountedAsPcieBenchDoes) {
     EXPECT_EQ(metrics_of(link)["pcie.upstream.bytes"], 24u + 2);
     (void)link.completion_arrival(0x10000, 65, 0);
     EXPECT_EQ(metrics_of(link)["pcie.downstream.bytes"], 20u + 65);
+    (void)link.completion_arrival(0x10000, 0, 0);
+    EXPECT_EQ(metrics_of(link)["pcie.downstream.bytes"], 20u + 65 + 20 + 4) << "there is no none";
 }
 
 TEST(PcieLink, AWriteThatLacksAHeaderCreditLeavesWhenOneIsBack) {
@@ -327,7 +357,8 @@ TEST(PcieLink, FunctionalModeKnowsNoCreditsNoWalksAndNoHost) {
     for (int i = 0; i < 3; i++) {
         EXPECT_EQ(link.write_arrival(0x10000, 1514, 77), 77u);
         EXPECT_EQ(link.read_credits_at(3, 77), 77u);
-        EXPECT_EQ(link.read_ready(0x10000, 1514, 3, 77), 77u);
+        EXPECT_EQ(link.read_ready(0x10000, 1514, 3, 77).ready_ps, 77u);
+        EXPECT_EQ(link.read_ready(0x10000, 1514, 3, 77).answered_from_ps, 77u);
     }
     EXPECT_EQ(link.delivery_ps_per_byte(), 0u);
 }
@@ -355,7 +386,7 @@ TEST(PcieLink, FunctionalModeTakesNoTimeButStillCounts) {
     params.enabled = false;
     PcieLink link(params);
     EXPECT_EQ(link.write_arrival(0x10000, 1514, 77), 77u);
-    EXPECT_EQ(link.read_ready(kBuffer, 1514, 3, 78), 78u);
+    EXPECT_EQ(link.read_ready(kBuffer, 1514, 3, 78).ready_ps, 78u);
     EXPECT_EQ(link.completion_arrival(0x10000, 1514, 79), 79u);
     EXPECT_EQ(link.register_read_ready(80), 80u);
     EXPECT_EQ(link.register_completion_arrival(4, 80), 80u);
@@ -367,8 +398,8 @@ TEST(PcieLink, FunctionalModeTakesNoTimeButStillCounts) {
 /// What memory takes for a read of an idle link.
 Picoseconds memory_time(PcieLink& link) {
     const Picoseconds start_ps = link.message_arrival(0) - link.params().propagation_ps;
-    return link.read_ready(kBuffer, 64, 1, start_ps) - start_ps - link.serialisation_ps(24) -
-           link.params().propagation_ps;
+    return link.read_ready(kBuffer, 64, 1, start_ps).ready_ps - start_ps -
+           link.serialisation_ps(24) - link.params().propagation_ps;
 }
 
 TEST(PcieLink, TheSpreadOfMemoryLatencyHasThePublishedQuantiles) {

@@ -102,6 +102,19 @@ class LineRate(Acceptance):
         self.assert_bound(run, "descriptor_cache")
         self.assertGreater(run.metric("host.a.nic0.rx.overruns.descriptor_fetch_frames"), 0)
 
+    def test_a_receiver_that_need_not_wait_for_what_is_sent_gets_every_frame(self):
+        lost = "host.a.nic0.rx.overruns.descriptor_fetch_frames"
+        waits, turns = (self.measure(64, "both", nic__dma__arbitration=arbitration)
+                        for arbitration in ("in_order", "round_robin"))
+        self.assertGreater(waits.metric(lost), 0)
+        self.assertLess(waits.metric("wire.pcie_upstream_busy"), 0.8)
+        self.assertEqual(turns.metric(lost), 0)
+        self.assertEqual(turns.metric("wire.rx.start_gap_max_ps"), GAPS_PS[64])
+        # What is sent takes what is left of the link.
+        self.assertGreater(turns.metric("wire.pcie_upstream_busy"), 0.99)
+        self.assertGreater(turns.metric("wire.tx.frames_per_s"),
+                           1.3 * waits.metric("wire.tx.frames_per_s"))
+
     def test_a_short_ring_that_is_refilled_too_seldom_bounds(self):
         run = self.measure(64, "rx", settings__driver__rx_ring=8, settings__driver__itr=400)
         self.assert_bound(run, "ring")

@@ -44,8 +44,10 @@ double read_request_bytes(std::uint32_t bytes, const PcieLinkParams& link) {
 }
 /// Every request is answered by completions of its own.
 double completion_bytes(std::uint32_t bytes, const PcieLinkParams& link) {
-    const std::uint32_t limit =
-        link.completion_payload_bytes != 0 ? link.completion_payload_bytes : link.max_payload_bytes;
+    std::uint32_t limit = link.max_payload_bytes;
+    if (link.completion_payload_bytes != 0 && link.completion_payload_bytes < limit) {
+        limit = std::max(link.completion_payload_bytes, link.read_completion_boundary_bytes);
+    }
     const std::uint32_t whole = bytes / link.max_read_request_bytes;
     const std::uint32_t rest = bytes % link.max_read_request_bytes;
     const std::uint32_t tlps =

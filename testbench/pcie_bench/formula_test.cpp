@@ -49,6 +49,20 @@ TEST(FormulaTest, ThePacketsOfASimpleNicCostWhatAddsUpByHand) {
     EXPECT_DOUBLE_EQ(bytes.downstream, 2 * 28 + 2 * 36 + 80 + 2 * 24);
 }
 
+// 512 bytes in completions of 64 have 20 bytes of header for each; of 4096 there are none.
+TEST(FormulaTest, CompletionsAreFromTheBoundaryToTheMaximumPayload) {
+    DmaLoad load;
+    load.size_bytes = 512;
+    PcieLinkParams link = gen3_x8();
+    const double whole = dma_gbps(load, link);
+    for (const std::uint32_t wanted : {1u, 64u}) {
+        link.completion_payload_bytes = wanted;
+        EXPECT_NEAR(dma_gbps(load, link), whole * (512 + 2 * 20) / (512 + 8 * 20), 1e-9) << wanted;
+    }
+    link.completion_payload_bytes = 4096;
+    EXPECT_DOUBLE_EQ(dma_gbps(load, link), whole);
+}
+
 TEST(FormulaTest, DataOnTheLinkIsWholeDwords) {
     DmaLoad load;
     load.kind = DmaKind::kWrite;
