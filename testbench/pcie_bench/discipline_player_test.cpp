@@ -175,6 +175,37 @@ TEST(DisciplinePlayerTest, AKernelDriverBatchesAsAn82599Does) {
     EXPECT_THAT(batches.write_backs[1], Each(1u));
 }
 
+/// Overwrites the start of one received frame as soon as it is in host memory.
+class Vandal final : public EventListener {
+public:
+    Vandal(HostMemory& memory, int frame) : memory_(memory), left_(frame) {}
+    void event(const Event& event) override {
+        if (static_cast<EventType>(event.type) != EventType::kDmaWrite || event.args[2] != 2)
+            return;
+        if (left_-- == 0) *memory_.at(event.args[0]) ^= 0x80;
+    }
+
+private:
+    HostMemory& memory_;
+    int left_;
+};
+
+TEST(DisciplinePlayerTest, AFrameThatIsNotTheNextOneSentIsCounted) {
+    for (const Discipline discipline :
+         {Discipline::kSimple, Discipline::kKernel, Discipline::kDpdk}) {
+        DisciplineLoad load;
+        load.discipline = discipline;
+        load.warm_up = 0;
+        load.frames = 200;
+        Bench bench(load);
+        Vandal vandal(bench.memory, 50);
+        bench.hub.attach(vandal);
+        bench.player.start();
+        ASSERT_TRUE(bench.timeline.settle());
+        EXPECT_EQ(bench.player.misdelivered(), 1u) << static_cast<int>(discipline);
+    }
+}
+
 double played_gbps(DisciplineLoad load, const PcieLinkParams& link = gen3_x8()) {
     load.frames = 20'000;
     Bench bench(load, link);
