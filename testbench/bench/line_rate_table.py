@@ -73,7 +73,7 @@ SKIP take). A received frame of 64 bytes costs 84 bytes of it and 40 for its wri
 the 0.672 us a frame has on the wire. Sending at the same time adds read requests to the same
 direction, and descriptor fetches of the receiver wait behind reads of data for one of the eight
 tags (`dma.read_tags`): the FIFO overruns meanwhile. Where receiving and sending take turns
-(`dma.arbitration=round_robin`; what the chip does is not documented) 1488.1 are received and 1361
+(`dma.arbitration=round_robin`; what the chip does is not documented) 1488.1 are received and 1345
 sent, by a link that is full.
 """),
     Part("fast_wire", "With a wire of 10 Gb/s", FAST_WIRE, """\
