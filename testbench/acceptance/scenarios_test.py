@@ -2,6 +2,7 @@
 
 Usage: scenarios_test.py SCENARIO   (one scenario a test, so that they run beside each other)
 """
+import json
 import sys
 import unittest
 
@@ -25,7 +26,11 @@ class Scenario(Acceptance):
             self.assertEqual(result["verdict"], "pass")
             self.assertTrue(result["expectations"], "a scenario without any proves nothing")
         for capture in captures:
-            if self.name in DAMAGED_WIRE:
+            settings = json.loads((capture.parent / "result.json").read_text())["settings"]
+            if settings.get("workload.loopback", "none") != "none":
+                self.assertEqual(self.tshark(capture, "frame", "frame.number"), [],
+                                 "what turns round is on no wire")
+            elif self.name in DAMAGED_WIRE:
                 bad = self.tshark(capture, "eth.fcs.status == Bad", "frame.number")
                 self.assertTrue(bad, "the wire was to corrupt frames")
             else:

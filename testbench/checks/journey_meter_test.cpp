@@ -117,6 +117,7 @@ TEST_F(JourneyMeterTest, AFrameOfSeveralDescriptorsIsDoneWithTheLastAndReadWithT
 
 TEST_F(JourneyMeterTest, WhatIsLostSentOrSomebodyElsesIsNoSample) {
     arrive(2000, {900, 11});
+    received(2500, {900, 11}, 2);  // Its descriptor never comes to be done.
     arrive(2000, {901, 12}, kOther);
     received(3000, {901, 12});
     arrive(999, {902, 13});
