@@ -20,6 +20,16 @@ TEST(LoanPool, TakesAllOrNothing) {
     EXPECT_TRUE(pool.take(8, 0));
 }
 
+TEST(LoanPool, WhatWasToComeBackBeforeAResetDoesNot) {
+    LoanPool pool(2);
+    ASSERT_TRUE(pool.take(2, 0));
+    pool.give_back(2, 100);
+    pool.reset();
+    EXPECT_TRUE(pool.take(2, 50));
+    EXPECT_EQ(pool.free_at(1), kNever);
+    EXPECT_FALSE(pool.take(1, 100)) << "both are on loan";
+}
+
 TEST(LoanPool, ATagIsFreeWhenItsCompletionHasArrivedNotBefore) {
     LoanPool pool(2);
     ASSERT_TRUE(pool.take(2, 0));

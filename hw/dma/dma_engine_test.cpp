@@ -723,23 +723,6 @@ TEST_F(DmaEngineTest, AHeldWriteDoesNotHinderWhatIsOnTheLink) {
     EXPECT_EQ(client.completions[1].done_ps, 2120u + 16 + 20 + 100);
 }
 
-TEST(RequestRing, GrowsInOrderWhereverItsFirstEntryLies) {
-    for (std::uint32_t start = 0; start < 8; start++) {
-        RequestRing<std::uint32_t> ring(8);
-        for (std::uint32_t i = 0; i < start; i++) {
-            ring.push(99);
-            EXPECT_EQ(ring.pop(), 99u);
-        }
-        for (std::uint32_t i = 0; i < 20; i++) {
-            ring.push(i);
-            EXPECT_EQ(ring.front(), 0u);
-            EXPECT_EQ(ring.at(i), i);
-        }
-        for (std::uint32_t i = 0; i < 20; i++) EXPECT_EQ(ring.pop(), i);
-        EXPECT_TRUE(ring.empty());
-    }
-}
-
 TEST_F(DmaEngineTest, UnmappedMemoryAnswersUnsupportedRequest) {
     DmaRequest request;
     request.address = 0x10;

@@ -135,6 +135,7 @@ TEST(GuestImage, WithPrivateCodeInTheEnvironmentEveryCopyHasItsOwn) {
     setenv("DOORBELL_PRIVATE_CODE", "1", 1);
     const GuestImage a({TEST_GUEST, ""});
     const GuestImage b({TEST_GUEST, ""});
+    unsetenv("DOORBELL_PRIVATE_CODE");
     ASSERT_EQ(b.error(), "");
     EXPECT_NE(file_behind(a.symbol("guest_start")), file_behind(b.symbol("guest_start")));
 }

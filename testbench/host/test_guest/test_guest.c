@@ -404,3 +404,6 @@ const struct guest_description* guest_settings(void) {
 uint32_t guest_abi_version(void) {
     return GUEST_ABI_VERSION;
 }
+
+/* Pages that every copy has alike, until it is written. */
+__attribute__((aligned(4096), visibility("default"))) unsigned char test_guest_data[8192] = {1};
