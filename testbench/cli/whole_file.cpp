@@ -6,6 +6,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
 
 namespace doorbell::cli {
 namespace {
@@ -35,6 +38,18 @@ std::string write_whole_file(const std::filesystem::path& file, const std::strin
     if (error == 0) return "";
     unlink(unfinished.c_str());
     return std::strerror(error);
+}
+
+bool write_or_say(const std::filesystem::path& file, const std::string& text) {
+    const std::string why = write_whole_file(file, text);
+    if (why.empty()) return true;
+    std::cerr << fmt::format("error: '{}' cannot be written: {}\n", file.string(), why);
+    return false;
+}
+
+std::string read_whole_file(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 }  // namespace doorbell::cli

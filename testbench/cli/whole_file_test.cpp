@@ -15,6 +15,8 @@ TEST(WholeFileTest, TheNewTextTakesThePlaceOfTheOldAndNothingElseStays) {
     EXPECT_EQ(write_whole_file(folder / "f", "a longer text"), "");
     EXPECT_EQ(write_whole_file(folder / "f", "short"), "");
     EXPECT_EQ(report::read_file(folder / "f"), "short");
+    EXPECT_EQ(read_whole_file(folder / "f"), "short");
+    EXPECT_EQ(read_whole_file(folder / "none"), "");
     const std::filesystem::directory_iterator files(folder / "");
     EXPECT_EQ(std::distance(begin(files), end(files)), 1);
 }

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
-#include <fstream>
 #include <map>
 #include <type_traits>
 
 #include "testbench/cli/child_processes.hpp"
 #include "testbench/cli/child_result.hpp"
+#include "testbench/cli/sweep/steady_time.hpp"
 #include "testbench/cli/whole_file.hpp"
 
 namespace doorbell::cli {
@@ -23,20 +22,9 @@ constexpr const char* kStamp = "point.json";
 constexpr const char* kResult = "result.json";
 constexpr const char* kLog = "run.log";
 
-double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
-
 std::string host_name() {
     char name[256] = "";
     return gethostname(name, sizeof name - 1) == 0 ? name : "";
-}
-
-/// Empty when it was not there.
-std::string text_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 /// Returns why it could not be written.
@@ -44,7 +32,7 @@ std::string write_stamp(const SweepPoint& point, const std::map<std::string, std
                         double wall_s) {
     const json stamp = {{"identity", point.identity},
                         {"read", read},
-                        {"result", digest_of(text_of(point.run.folder / kResult))},
+                        {"result", digest_of(read_whole_file(point.run.folder / kResult))},
                         {"host", host_name()},
                         {"wall_s", wall_s}};
     return write_whole_file(point.run.folder / kStamp, stamp.dump(2) + "\n");
@@ -155,12 +143,12 @@ private:
 }  // namespace
 
 std::optional<PointResult> read_result(const SweepPoint& point) {
-    const json stamp = json::parse(text_of(point.run.folder / kStamp), nullptr, false);
+    const json stamp = json::parse(read_whole_file(point.run.folder / kStamp), nullptr, false);
     if (!stamp.is_object() || field_of<std::string>(stamp, "identity") != point.identity ||
         !read_the_same(stamp, point)) {
         return std::nullopt;
     }
-    const std::string text = text_of(point.run.folder / kResult);
+    const std::string text = read_whole_file(point.run.folder / kResult);
     if (field_of<std::string>(stamp, "result") != digest_of(text)) return std::nullopt;
     PointResult result;
     result.result = json::parse(text, nullptr, false);

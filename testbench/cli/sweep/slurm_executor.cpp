@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -21,6 +20,7 @@
 
 #include "testbench/cli/child_result.hpp"
 #include "testbench/cli/interrupt_guard.hpp"
+#include "testbench/cli/sweep/steady_time.hpp"
 #include "testbench/cli/whole_file.hpp"
 #include "testbench/scenario/decode_text.hpp"
 
@@ -43,11 +43,6 @@ constexpr double kGrace_s = 3;
 constexpr double kLooks_per_s = 2000;
 /// Slurm's own default of MaxArraySize.
 constexpr std::uint32_t kUsualArray = 1001;
-
-double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
 
 /// Ends early when a signal comes.
 void sleep_s(double seconds) {
@@ -113,13 +108,6 @@ std::string last_line(const fs::path& file) {
         if (!line.empty()) last = line;
     }
     return last;
-}
-
-bool write_file(const fs::path& file, const std::string& text) {
-    const std::string why = write_whole_file(file, text);
-    if (why.empty()) return true;
-    std::cerr << fmt::format("error: '{}' cannot be written: {}\n", file.string(), why);
-    return false;
 }
 
 json read_json(const fs::path& file) {
@@ -361,8 +349,9 @@ bool SlurmExecutor::submit(const std::vector<const SweepPoint*>& points) {
     }
     json plan = to_json(plan_, points);
     plan["tasks"] = tasks;
-    if (!write_file(submission.folder / kPlan, plan.dump(1) + "\n") ||
-        !write_file(submission.folder / kScript, script_text(paths_, submission.folder / kPlan))) {
+    if (!write_or_say(submission.folder / kPlan, plan.dump(1) + "\n") ||
+        !write_or_say(submission.folder / kScript,
+                      script_text(paths_, submission.folder / kPlan))) {
         return false;
     }
     // A result of before must not be taken for the one that is to come.
@@ -386,7 +375,7 @@ bool SlurmExecutor::submit(const std::vector<const SweepPoint*>& points) {
         fs::remove_all(submission.folder, error);
         return false;
     }
-    if (!write_file(submission.folder / kJob, json{{"job", submission.job}}.dump(1) + "\n")) {
+    if (!write_or_say(submission.folder / kJob, json{{"job", submission.job}}.dump(1) + "\n")) {
         std::cerr << fmt::format("      = help: scancel {}\n", submission.job);
         return false;
     }
@@ -494,8 +483,8 @@ void SlurmExecutor::note_states() {
 }
 
 void SlurmExecutor::close(const Submission& submission) const {
-    (void)write_file(submission.folder / kJob,
-                     json{{"job", submission.job}, {"ended", true}}.dump(1) + "\n");
+    (void)write_or_say(submission.folder / kJob,
+                       json{{"job", submission.job}, {"ended", true}}.dump(1) + "\n");
 }
 
 std::string SlurmExecutor::end_of(Submission& submission, std::uint32_t task) const {

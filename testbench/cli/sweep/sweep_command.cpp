@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <iostream>
 
 #include "testbench/cli/child_processes.hpp"
@@ -69,18 +68,6 @@ private:
     int descriptor_ = -1;
     std::string why_;
 };
-
-bool write_file(const fs::path& file, const std::string& text) {
-    const std::string why = write_whole_file(file, text);
-    if (why.empty()) return true;
-    std::cerr << fmt::format("error: '{}' cannot be written: {}\n", file.string(), why);
-    return false;
-}
-
-std::string text_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// Options that do nothing with this executor; empty when there is none.
 std::string idle_option(const SweepOptions& options) {
@@ -180,12 +167,12 @@ private:
         const std::string text = whole.dump(2) + "\n";
         std::error_code ignored;
         // Plots of another table are none of this one's.
-        if (text != text_of(plan_.out / "sweep.json")) {
+        if (text != read_whole_file(plan_.out / "sweep.json")) {
             fs::remove_all(plan_.out / "plots", ignored);
         }
-        bool good = write_file(plan_.out / "sweep.csv", table.csv()) &&
-                    write_file(plan_.out / "sweep.json", text) &&
-                    write_file(plan_.out / "host_times.csv", table.host_csv());
+        bool good = write_or_say(plan_.out / "sweep.csv", table.csv()) &&
+                    write_or_say(plan_.out / "sweep.json", text) &&
+                    write_or_say(plan_.out / "host_times.csv", table.host_csv());
         PlotEnd plots;
         if (good && InterruptGuard::signal() == 0) {
             plots = draw_plots(options_.plots, paths_, plan_.out);

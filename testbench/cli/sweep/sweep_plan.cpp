@@ -74,6 +74,12 @@ public:
                                      read.points(), options_.seeds, scenario::kMostSweepPoints);
             return std::nullopt;
         }
+        const std::uint64_t last = options_.run.seed + (options_.seeds - 1);
+        if (last < options_.run.seed) {
+            std::cerr << fmt::format("error: {} seeds from {} on go beyond 2^64\n", options_.seeds,
+                                     options_.run.seed);
+            return std::nullopt;
+        }
         plan_.run = options_.run;
         for (std::size_t point = 0; point < read.points(); point++) {
             if (!add(read, point)) return std::nullopt;

@@ -2,18 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <iostream>
 
+#include "testbench/cli/sweep/steady_time.hpp"
 #include "testbench/cli/sweep/sweep_table.hpp"
 
 namespace doorbell::cli {
 namespace {
-
-double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
 
 /// "0:07", "1:02:03"
 std::string clock_text(double seconds) {

@@ -202,7 +202,9 @@ class Table(Sweeps):
                  "--axis workload.size=56,100000:18: error: "),
                 (("--axis", "workload.size=56,"), "--axis workload.size=56,:18: error: "),
                 (("--axis", "nic.irq.itrr=1"), "--axis nic.irq.itrr=1:"),
-                (("--axis", "workload.size=1:5000", "--seeds", "3"), "more than 10000 runs")):
+                (("--axis", "workload.size=1:5000", "--seeds", "3"), "more than 10000 runs"),
+                (("--seed", str(2**64 - 2), "--seeds", "3"),
+                 f"error: 3 seeds from {2**64 - 2} on go beyond 2^64")):
             done = self.sweep("ping", *arguments, code=2)
             self.assertIn(message, done.stderr)
             self.assertFalse((self.folder / "o").exists())
