@@ -117,7 +117,8 @@ TEST(TrafficGenerator, ItsFramesAreThoseThatAPacketSinkVerifies) {
         ASSERT_TRUE(bench.timeline.settle());
         ASSERT_EQ(bench.listener.frames.size(), 70'000u);
         // Around the places where the pattern of the payload begins anew.
-        for (const std::size_t i : {0, 1, 255, 256, 65'520, 65'535, 65'536, 69'999}) {
+        for (const std::size_t i :
+             std::initializer_list<std::size_t>{0, 1, 255, 256, 65'520, 65'535, 65'536, 69'999}) {
             const Frame& frame = *bench.listener.frames[i];
             test_packet packet{};
             std::uint32_t vlan = 0;
