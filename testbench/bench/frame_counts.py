@@ -214,7 +214,7 @@ def write(counts):
              f"# tolerance of {100 * TOLERANCE:.0f} %, kernel events, allocations in all of them."]
     for workload, count in counts.items():
         lines += ["", f"[{workload}]", f"instructions = {count['instructions']:.0f}",
-                  f"kernel_events = {count['kernel_events']:.3f}",
+                  f"kernel_events = {count['kernel_events']:.5f}",
                   f"allocations = {max(0, count['allocations'])}"]
     LIMITS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
