@@ -94,6 +94,8 @@ private:
     }
 
     void run();
+    void run_tasks();
+    void abandon();
     void run_due(Island& island, Picoseconds now_ps);
     void run_ahead(Island& island, Picoseconds limit_ps);
     void run_member(Island& island, std::size_t number, Picoseconds due_ps, Picoseconds limit_ps);
@@ -142,6 +144,30 @@ void TimelineModule::Agenda::run() {
     activations_++;
     armed_for_ps_ = kNever;
     active_ = true;
+    try {
+        run_tasks();
+    } catch (...) {
+        abandon();
+        throw;
+    }
+    active_ = false;
+    arm(due_.next_due_ps());
+}
+
+/// A task threw: nobody is running any more, the time is the kernel's. Who asks later why the model
+/// broke can still ask for the time and cancel tasks.
+void TimelineModule::Agenda::abandon() {
+    active_ = false;
+    running_ = nullptr;
+    ahead_ps_ = 0;
+    ran_.clear();
+    for (const auto& island : islands_) {
+        island->running = Tournament::kNobody;
+        count(*island);
+    }
+}
+
+void TimelineModule::Agenda::run_tasks() {
     const Picoseconds now_ps = kernel_time_.value();
     // Always from the beginning: island 0 may give any other something to do.
     while (due_.next_due_ps() <= now_ps) run_due(*islands_[due_.first_due(0, now_ps)], now_ps);
@@ -155,8 +181,6 @@ void TimelineModule::Agenda::run() {
         run_ahead(*islands_.front(), limit_ps);
     }
     ran_.clear();
-    active_ = false;
-    arm(due_.next_due_ps());
 }
 
 void TimelineModule::Agenda::enter(Island& island) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -248,6 +249,21 @@ TEST(TimelineModule, AThreadThatWaitsHoldsUpItsIslandOnly) {
                                                                  {'w', 27},
                                                                  {'a', 30},
                                                                  {'w', 32}}));
+}
+
+TEST(TimelineModule, AfterATaskThrewTheTimeIsTheKernelsAndOthersCanBeCancelled) {
+    Islands i;
+    Task breaks([] { throw std::runtime_error("broken"); });
+    Task scenario([] {});
+    i.a.device.schedule(breaks, 23);
+    i.scenario.schedule(scenario, 90);
+    EXPECT_ANY_THROW(i.run(100));
+    for (const TimelineModule* timeline : {&i.scenario, &i.a.device, &i.b.device}) {
+        EXPECT_EQ(timeline->now_ps(), sc_core::sc_time_stamp().value());
+    }
+    EXPECT_EQ(i.seen.back(), (std::pair<char, Picoseconds>{'a', 20}));
+    i.scenario.cancel(scenario);
+    i.a.device.schedule(i.a.tick, i.a.device.now_ps() + 1000);
 }
 
 TEST(TimelineModule, WithoutPermissionNobodyRunsAhead) {
